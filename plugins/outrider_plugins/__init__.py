@@ -1,0 +1,5 @@
+"""Outrider's built-in features, each a plugin like everybody's: one file, the public hooks."""
+
+if __name__ != "outrider_plugins":
+    # `plugins/` is a source root, not a package: a second copy of every class would not match the first.
+    raise ImportError(f"import 'outrider_plugins', not {__name__!r}: 'plugins/' is a source root, not a package")

@@ -1,0 +1,1 @@
+"""What Outrider knows of each provider: one file for each API."""
