@@ -3,3 +3,14 @@
 if __name__ != "outrider_plugins":
     # `plugins/` is a source root, not a package: a second copy of every class would not match the first.
     raise ImportError(f"import 'outrider_plugins', not {__name__!r}: 'plugins/' is a source root, not a package")
+
+BUILTIN = (
+    "outrider_plugins.auth",
+    "outrider_plugins.metrics",
+    "outrider_plugins.accesslog",
+    "outrider_plugins.console",
+    "outrider_plugins.sandbox",
+    "outrider_plugins.providers.openai",
+    "outrider_plugins.providers.stripe",
+)
+"""The plugins that come with Outrider, in the order in which they are asked."""

@@ -1,0 +1,187 @@
+"""Auth: puts the credential on every attempt, after taking off whatever the app sent in its place.
+
+The layer stands innermost, so that it is the last to touch the headers. Each credential is made at
+load from a secret bound to one target, and made anew only when the secret changes.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import Annotated, Any
+
+from outrider.plugin import (
+    Attempt,
+    AttemptSend,
+    AuthType,
+    Field,
+    Layer,
+    NameOrSecretRef,
+    Response,
+    SecretRef,
+    SecretRefs,
+    Stage,
+    Target,
+    field,
+    hookimpl,
+    with_parameter,
+)
+from pydantic import AfterValidator
+
+
+def _header_name(name: str) -> str:
+    if not name or not all(char.isalnum() or char in "!#$%&'*+-.^_`|~" for char in name) or not name.isascii():
+        raise ValueError("must be the name of a header field, e.g. \"X-Api-Key\"")
+    if name.lower() in ("host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "expect"):
+        raise ValueError("this field belongs to the connection; a credential cannot stand in it")
+    return name
+
+
+def _format(text: str) -> str:
+    if text.count("{secret}") != 1 or text.replace("{secret}", "").count("{"):
+        raise ValueError("must contain {secret} once, e.g. \"Token {secret}\"")
+    field("x", text)
+    return text
+
+
+def _value(target: Target, ref: SecretRef | str) -> str:
+    return target.secret(ref).value if isinstance(ref, SecretRef) else ref
+
+
+def _with_field(target: Target, ref: SecretRef, name: str, make: Any, send: AttemptSend) -> AttemptSend:
+    """Give a `send` that appends one field, made of the secret as it is at that moment."""
+    credential = target.secret(ref).derive(lambda secret: field(name, make(secret)))
+
+    async def authorized(attempt: Attempt) -> Response:
+        attempt.headers.fields.append(credential())
+        return await send(attempt)
+
+    return authorized
+
+
+class Bearer(AuthType):
+    """`[integrations.NAME.auth]` with `type = "bearer"`: `Authorization: Bearer TOKEN` (RFC 6750)."""
+
+    token: SecretRefs
+
+    @property
+    def headers(self) -> tuple[str, ...]:
+        """The field it puts on."""
+        return ("authorization",)
+
+    def wrap(self, target: Target, send: AttemptSend) -> AttemptSend:
+        """Put the token on."""
+        return _with_field(target, self.token[0], "Authorization", lambda token: f"Bearer {token}", send)
+
+
+class Basic(AuthType):
+    """`[integrations.NAME.auth]` with `type = "basic"`: `Authorization: Basic ...` (RFC 7617).
+
+    Many APIs want a key as the user name and nothing as the password: leave `password` out.
+    """
+
+    username: NameOrSecretRef = ""
+    password: SecretRefs | None = None
+
+    @property
+    def headers(self) -> tuple[str, ...]:
+        """The field it puts on."""
+        return ("authorization",)
+
+    def wrap(self, target: Target, send: AttemptSend) -> AttemptSend:
+        """Put the pair on; it is made anew when either half has changed."""
+        user, password = self.username, self.password[0] if self.password else None
+
+        def pair(_: str) -> Field:
+            text = f"{_value(target, user)}:{_value(target, password) if password is not None else ''}"
+            return field("Authorization", "Basic " + base64.b64encode(text.encode()).decode())
+
+        sources = [target.secret(ref).derive(pair) for ref in (password, user) if isinstance(ref, SecretRef)]
+        fixed = pair("") if not sources else None
+
+        async def authorized(attempt: Attempt) -> Response:
+            made = fixed
+            for source in sources:
+                made = source()
+            assert made is not None
+            attempt.headers.fields.append(made)
+            return await send(attempt)
+
+        return authorized
+
+
+class Header(AuthType):
+    """`[integrations.NAME.auth]` with `type = "header"`: a field of any name, its value dressed by `format`."""
+
+    name: Annotated[str, AfterValidator(_header_name)]
+    value: SecretRefs
+    format: Annotated[str, AfterValidator(_format)] = "{secret}"
+
+    @property
+    def headers(self) -> tuple[str, ...]:
+        """The field it puts on."""
+        return (self.name,)
+
+    def wrap(self, target: Target, send: AttemptSend) -> AttemptSend:
+        """Put the field on."""
+        return _with_field(
+            target, self.value[0], self.name, lambda secret: self.format.replace("{secret}", secret), send
+        )
+
+
+class Query(AuthType):
+    """`[integrations.NAME.auth]` with `type = "query"`: a parameter of the query."""
+
+    name: str
+    value: SecretRefs
+
+    @property
+    def query(self) -> tuple[str, ...]:
+        """The parameter it puts on."""
+        return (self.name,)
+
+    def wrap(self, target: Target, send: AttemptSend) -> AttemptSend:
+        """Put the parameter at the end of the query."""
+        secret, name = target.secret(self.value[0]), self.name
+
+        async def authorized(attempt: Attempt) -> Response:
+            attempt.target = with_parameter(attempt.target, name, secret.value)
+            return await send(attempt)
+
+        return authorized
+
+
+class NoAuth(AuthType):
+    """`[integrations.NAME.auth]` with `type = "none"`: no credential goes out, the app's own neither."""
+
+    def wrap(self, target: Target, send: AttemptSend) -> AttemptSend:
+        """Put nothing on."""
+        return send
+
+
+class Pass(AuthType):
+    """`[integrations.NAME.auth]` with `type = "pass"`: the app's own credential goes through."""
+
+    @property
+    def passes_credentials(self) -> bool:
+        """That is what it is for."""
+        return True
+
+    def wrap(self, target: Target, send: AttemptSend) -> AttemptSend:
+        """Put nothing on."""
+        return send
+
+
+@hookimpl
+def outrider_auth_types() -> Mapping[str, type[AuthType]]:
+    """Give the auth types that need nothing but a secret."""
+    return {"bearer": Bearer, "basic": Basic, "header": Header, "query": Query, "none": NoAuth, "pass": Pass}
+
+
+@hookimpl
+def outrider_target_layers(target: Target) -> Iterable[Layer[Attempt]]:
+    """Give the layer that authenticates a target, of whichever plugin its auth type comes from."""
+    if target.auth is None or isinstance(target.auth, NoAuth | Pass):
+        return []
+    return [Layer(stage=Stage.AUTH, wrap=partial(target.auth.wrap, target), name=target.config.auth_type or "")]

@@ -1,0 +1,67 @@
+"use strict";
+// Reads /api/integrations every two seconds. Everything is written as text, nothing as HTML.
+
+const every = 2000;
+const rows = document.getElementById("integrations");
+const about = document.getElementById("about");
+let before = null;
+
+function cell(row, text, kind) {
+  const td = row.insertCell();
+  td.textContent = text;
+  if (kind) td.className = kind;
+  return td;
+}
+
+function more(td, text) {
+  if (!text) return;
+  const span = document.createElement("span");
+  span.className = "more";
+  span.textContent = text;
+  td.append(span);
+}
+
+function perSecond(now, integration) {
+  const then = before && before.integrations.find((other) => other.name === integration.name);
+  if (!then || now.uptime_s <= before.uptime_s) return "–";
+  const rate = (integration.traffic.requests - then.traffic.requests) / (now.uptime_s - before.uptime_s);
+  return rate >= 10 ? rate.toFixed(0) : rate.toFixed(1);
+}
+
+function show(now) {
+  const fresh = document.createElement("tbody");
+  for (const one of now.integrations) {
+    const row = fresh.insertRow();
+    const name = cell(row, one.name, "name");
+    more(name, one.purpose);
+    const state = cell(row, one.routed ? one.status === "draft" ? "active" : one.status : "draft, no secret", "state");
+    if (!one.routed) state.classList.add("asleep");
+    const provider = cell(row, one.provider || one.base_url);
+    more(provider, one.stack || one.base_url);
+    const traffic = one.traffic;
+    cell(row, traffic.requests, "number");
+    cell(row, perSecond(now, one), "number");
+    cell(row, traffic.in_flight, "number");
+    cell(row, traffic.errors, traffic.errors ? "number bad" : "number");
+    cell(row, traffic.mean_ms === null ? "–" : traffic.mean_ms, "number");
+  }
+  rows.replaceChildren(...fresh.rows);
+  const trouble = now.draining ? "shutting down" : now.config_ok ? "" : "the file on disk was refused: see the log";
+  about.textContent = trouble || `${now.version} · up ${Math.round(now.uptime_s)} s · ${now.config} · ${now.listeners.join(", ")}`;
+  about.className = trouble ? "bad" : "";
+  before = now;
+}
+
+async function refresh() {
+  try {
+    const answer = await fetch("api/integrations", { cache: "no-store" });
+    if (!answer.ok) throw new Error(`answered ${answer.status}`);
+    show(await answer.json());
+  } catch (error) {
+    about.textContent = `Outrider does not answer (${error.message})`;
+    about.className = "bad";
+  }
+  setTimeout(refresh, every);
+}
+
+refresh();

@@ -1,0 +1,181 @@
+"""Metrics for Prometheus, under the names of the contract.
+
+The request path only adds to plain numbers: counting through `prometheus_client` costs five times as
+much. They become its metric families when they are scraped. Labels come from the configuration and
+from fixed sets, never from a request, so that nobody can make more of them.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable
+from time import monotonic
+
+from aiohttp import web
+from outrider.plugin import (
+    AttemptDone,
+    Events,
+    Exchange,
+    ExchangeDone,
+    ExchangeStarted,
+    PluginRaised,
+    Reloaded,
+    hookimpl,
+)
+from prometheus_client import REGISTRY
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+
+#: Seconds. APIs answer within tens of milliseconds, language models within minutes.
+REQUEST_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
+OVERHEAD_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1.0)
+
+METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+EXACT = frozenset((401, 429, 503))
+
+
+class Histogram:
+    """Counts seconds into buckets."""
+
+    __slots__ = ("bounds", "counts", "total")
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.total = 0.0
+
+    def add(self, seconds: float) -> None:
+        """Count one observation."""
+        self.counts[bisect_left(self.bounds, seconds)] += 1
+        self.total += seconds
+
+    def buckets(self) -> list[tuple[str, float]]:
+        """Give the cumulative counts, as Prometheus has them."""
+        found, below = [], 0
+        for bound, count in zip((*map(str, self.bounds), "+Inf"), self.counts, strict=True):
+            below += count
+            found.append((bound, float(below)))
+        return found
+
+
+class Traffic:
+    """What was counted for one integration, across reloads."""
+
+    __slots__ = ("attempts", "in_flight", "overhead", "request", "requests", "upstream")
+
+    def __init__(self) -> None:
+        self.in_flight = 0
+        self.requests: defaultdict[tuple[str, int], int] = defaultdict(int)
+        """By method, and status or 0 for an app that left before there was one."""
+        self.attempts: defaultdict[tuple[str, str], int] = defaultdict(int)
+        """By target and result."""
+        self.request = Histogram(REQUEST_BUCKETS)
+        self.overhead = Histogram(OVERHEAD_BUCKETS)
+        self.upstream: defaultdict[str, Histogram] = defaultdict(lambda: Histogram(REQUEST_BUCKETS))
+
+
+def status_label(status: int) -> str:
+    """Give the class of a status; 401, 429 and 503 as they are; an app that left is 4xx, as nginx's 499."""
+    if status in EXACT:
+        return str(status)
+    return f"{status // 100}xx" if status else "4xx"
+
+
+class Metrics(Collector):
+    """Counts what the events tell; `collect` is a scrape."""
+
+    def __init__(self) -> None:
+        self.traffic: defaultdict[str, Traffic] = defaultdict(Traffic)
+        self.plugin_errors: defaultdict[str, int] = defaultdict(int)
+        self.reloads = {True: 0, False: 0}
+        self.reload_ok = True
+
+    def started(self, event: ExchangeStarted) -> None:
+        """Count an exchange in."""
+        self.traffic[event.exchange.integration.name].in_flight += 1
+
+    def done(self, event: ExchangeDone) -> None:
+        """Count an exchange out."""
+        exchange: Exchange = event.exchange
+        traffic = self.traffic[exchange.integration.name]
+        traffic.in_flight -= 1
+        # Statuses have a hundred values a class: the label is made of them at the scrape.
+        traffic.requests[exchange.method if exchange.method in METHODS else "OTHER", event.status] += 1
+        traffic.request.add(monotonic() - exchange.started)
+        if event.status:
+            traffic.overhead.add(exchange.response_s - exchange.upstream_s - exchange.waited_s)
+
+    def attempted(self, event: AttemptDone) -> None:
+        """Count an attempt."""
+        exchange = event.attempt.exchange
+        traffic = self.traffic[exchange.integration.name]
+        name = event.attempt.to.name
+        traffic.attempts[name, event.result] += 1
+        traffic.upstream[name].add(event.seconds)
+
+    def raised(self, event: PluginRaised) -> None:
+        """Count what a plugin got wrong."""
+        self.plugin_errors[event.plugin] += 1
+
+    def reloaded(self, event: Reloaded) -> None:
+        """Remember how the last reload went."""
+        self.reloads[event.ok] += 1
+        self.reload_ok = event.ok
+
+    def collect(self) -> Iterable[Metric]:
+        """Give every family, as the numbers are now."""
+        requests = CounterMetricFamily("outrider_requests", "Requests answered.", labels=["integration", "method", "status"])
+        attempts = CounterMetricFamily("outrider_attempts", "Attempts at a target.", labels=["integration", "target", "result"])
+        in_flight = GaugeMetricFamily("outrider_in_flight", "Requests under way.", labels=["integration"])
+        request = HistogramMetricFamily("outrider_request_seconds", "From a request to the last byte of its answer.", labels=["integration"])
+        upstream = HistogramMetricFamily("outrider_upstream_seconds", "An attempt, up to the head of the provider's response.", labels=["integration", "target"])
+        overhead = HistogramMetricFamily("outrider_overhead_seconds", "What Outrider took itself, without the provider and without waiting on purpose.", labels=["integration"])
+        for name, traffic in list(self.traffic.items()):
+            counted: defaultdict[tuple[str, str], int] = defaultdict(int)
+            for (method, status), count in traffic.requests.items():
+                counted[method, status_label(status)] += count
+            for (method, label), count in counted.items():
+                requests.add_metric([name, method, label], count)
+            for (target, result), count in traffic.attempts.items():
+                attempts.add_metric([name, target, result], count)
+            in_flight.add_metric([name], traffic.in_flight)
+            request.add_metric([name], traffic.request.buckets(), traffic.request.total)
+            overhead.add_metric([name], traffic.overhead.buckets(), traffic.overhead.total)
+            for target, histogram in traffic.upstream.items():
+                upstream.add_metric([name, target], histogram.buckets(), histogram.total)
+        errors = CounterMetricFamily("outrider_plugin_errors", "Times a plugin raised where it must not.", labels=["plugin"])
+        for plugin, count in self.plugin_errors.items():
+            errors.add_metric([plugin], count)
+        reloads = CounterMetricFamily("outrider_config_reloads", "Times the configuration was read again.", labels=["result"])
+        for ok, count in self.reloads.items():
+            reloads.add_metric(["ok" if ok else "refused"], count)
+        reload_ok = GaugeMetricFamily("outrider_config_ok", "1 while the file on disk is what runs, 0 after a refused reload.", value=int(self.reload_ok))
+        return [requests, attempts, in_flight, request, upstream, overhead, errors, reloads, reload_ok]
+
+
+METRICS = Metrics()
+REGISTRY.register(METRICS)
+
+
+@hookimpl
+def outrider_subscribe(events: Events) -> None:
+    """Count what happens."""
+    events.on(ExchangeStarted, METRICS.started)
+    events.on(ExchangeDone, METRICS.done)
+    events.on(AttemptDone, METRICS.attempted)
+    events.on(PluginRaised, METRICS.raised)
+    events.on(Reloaded, METRICS.reloaded)
+
+
+async def scrape(request: web.Request) -> web.Response:
+    """Answer Prometheus, in the format it asks for."""
+    encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+    return web.Response(body=encode(REGISTRY), headers={"Content-Type": content_type})
+
+
+@hookimpl
+def outrider_admin_routes() -> Iterable[web.RouteDef]:
+    """Give `/metrics`."""
+    return [web.get("/metrics", scrape)]

@@ -1,0 +1,5 @@
+"""`python -m outrider`: the command line."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,164 @@
+"""The program as it runs: listeners, reloads, signals, and the way out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from . import __version__
+from .admin import Admin
+from .compile import Compiled, Compiler
+from .errors import StartError
+from .events import Reloaded
+from .listener import Listener
+from .logs import REDACTOR
+from .server import Server
+from .tasks import spawn
+from .watch import watch
+
+if TYPE_CHECKING:
+    from .config import Config, Listen
+    from .registry import Registry
+    from .table import Table
+
+_log = logging.getLogger("outrider")
+
+
+class App:
+    """One running Outrider."""
+
+    def __init__(self, path: Path, registry: Registry, compiled: Compiled) -> None:
+        assert compiled.table is not None
+        self.version = __version__
+        self.started = monotonic()
+        self.registry = registry
+        self._path = path
+        self._ports: set[int] = set()
+        self.server = Server(compiled.table, registry)
+        self._listeners: dict[tuple[Listen, str], Listener] = {}
+        self._admin_address = compiled.table.config.server.admin
+        self._admin = Admin(self, self._admin_address, registry)
+        self._reloading = asyncio.Lock()
+        REDACTOR.know(compiled.table.vault.values())
+
+    def __repr__(self) -> str:
+        return f"<App {self._path}, {len(self._listeners)} listeners>"
+
+    @property
+    def table(self) -> Table:
+        """The configuration that is in force."""
+        return self.server.table
+
+    @property
+    def listeners(self) -> list[Listener]:
+        """Where apps call."""
+        return list(self._listeners.values())
+
+    async def run(self, announce: Callable[[str], None]) -> None:
+        """Serve until SIGTERM or SIGINT; tell `announce` each address once it accepts."""
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, stop.set)
+        loop.add_signal_handler(signal.SIGINT, stop.set)
+        loop.add_signal_handler(signal.SIGHUP, lambda: spawn(self.reload(), name="reload"))
+        async with contextlib.AsyncExitStack() as stack:
+            for _, manager in self.registry.call("outrider_lifespan", app=self):
+                await stack.enter_async_context(manager)
+            await self._open_listeners(self.table.config)
+            await self._admin.open()
+            stack.push_async_callback(self._admin.close)
+            for listener in self.listeners:
+                announce(f"listening {listener.url}")
+            announce(f"listening {self._admin.url}")
+            watching = spawn(watch(self), name="watch")
+            await stop.wait()
+            watching.cancel()
+            await self._drain()
+        await self.table.close()
+
+    async def reload(self) -> bool:
+        """Read the file again; a bad one leaves the old configuration in place and says why."""
+        async with self._reloading:
+            compiler = Compiler(self._path, self.registry, own_ports=self._ports)
+            compiled = await asyncio.to_thread(compiler.compile)
+            new, old = compiled.table, self.table
+            try:
+                if new is None:
+                    raise StartError("\n".join(str(problem) for problem in compiled.problems))
+                await self._open_listeners(new.config)
+            except StartError as error:
+                for line in str(error).splitlines():
+                    _log.error("the configuration was not reloaded: %s", line)
+                old.events.emit(Reloaded(ok=False))
+                return False
+            REDACTOR.know({*old.vault.values(), *new.vault.values()})
+            self.server.table = new
+            await self._close_listeners(new.config)
+            self._warn_of_restart(old.config, new.config)
+            new.events.emit(Reloaded(ok=True))
+            _log.info("the configuration was reloaded: %s", ", ".join(new.integrations) or "no integrations")
+            spawn(_retire(old), name="retire")
+            return True
+
+    async def _open_listeners(self, config: Config) -> None:
+        opened = []
+        try:
+            for key in _addresses(config):
+                if key not in self._listeners:
+                    listener = Listener(key[0], self.server, key[1])
+                    await listener.open()
+                    opened.append(key)
+                    self._listeners[key] = listener
+                    self._ports.add(listener.port)
+        except StartError:
+            for key in opened:
+                self._listeners.pop(key).close()
+            raise
+
+    async def _close_listeners(self, config: Config) -> None:
+        wanted = _addresses(config)
+        for key in [key for key in self._listeners if key not in wanted]:
+            listener = self._listeners.pop(key)
+            self._ports.discard(listener.port)
+            listener.close()
+            listener.drain()
+
+    def _warn_of_restart(self, old: Config, new: Config) -> None:
+        for key in ("admin", "state_dir", "token_dir"):
+            if getattr(old.server, key) != getattr(new.server, key):
+                _log.warning("server.%s has changed; that needs a restart", key)
+
+    async def _drain(self) -> None:
+        """Take nothing new, let what is under way end within the grace time, then cut it off."""
+        self.server.draining = True
+        grace_s = self.table.config.server.grace
+        for listener in self.listeners:
+            listener.close()
+            listener.drain()
+        until = monotonic() + grace_s
+        while any(not listener.idle for listener in self.listeners) and monotonic() < until:
+            await asyncio.sleep(0.02)
+        left = sum(not listener.idle for listener in self.listeners)
+        if left:
+            _log.warning("requests were still under way after %g s (server.grace) and were cut off", grace_s)
+            for listener in self.listeners:
+                listener.abort()
+            await asyncio.sleep(0)
+
+
+def _addresses(config: Config) -> list[tuple[Listen, str]]:
+    own = [(one.listen, name) for name, one in config.integrations.items() if one.listen is not None]
+    return [*((listen, "") for listen in config.server.listen), *own]
+
+
+async def _retire(table: Table) -> None:
+    """Close the pools of a table when its last exchange has ended."""
+    while table.in_flight:
+        await asyncio.sleep(1)
+    await table.close()

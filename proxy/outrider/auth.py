@@ -1,0 +1,39 @@
+"""Auth types: the options of one way to authenticate, and the layer that puts the credential on."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING
+
+from .config import Options
+
+if TYPE_CHECKING:
+    from .integration import Target
+    from .layers import AttemptSend
+
+
+class AuthType(Options):
+    """The options of `[integrations.NAME.auth]` for one `type`; a plugin gives it by that name.
+
+    `wrap` runs at load, for one target: secrets are bound there, so that a credential can never
+    reach another one.
+    """
+
+    @property
+    def headers(self) -> tuple[str, ...]:
+        """Names of the fields that it puts on: taken off what the app sent, always."""
+        return ()
+
+    @property
+    def query(self) -> tuple[str, ...]:
+        """Names of the query parameters that it puts on, likewise."""
+        return ()
+
+    @property
+    def passes_credentials(self) -> bool:
+        """Whether the app's own credential fields go through (`type = "pass"`)."""
+        return False
+
+    @abstractmethod
+    def wrap(self, target: Target, send: AttemptSend) -> AttemptSend:
+        """Give a `send` that puts the credential of `target` on every attempt, freshly."""

@@ -1,0 +1,93 @@
+"""The body of a request: streamed once, or kept for another attempt where a layer needs that.
+
+A body that is here in whole when the exchange begins (nearly all are) is plain bytes. A longer one
+streams; what streams is kept only if a compiled layer may send twice, up to a cap for one request
+and one for all. Past a cap the attempt under way goes on and is the only one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+
+#: Caps of what is kept for another attempt, in bytes (DESIGN.md, "Bodies").
+KEEP_ONE = 256 * 1024
+KEEP_ALL = 64 * 1024 * 1024
+
+_kept_in_all = 0
+
+
+class Body:
+    """A request's body. `length` is its Content-Length in bytes, None where it is chunked or absent."""
+
+    __slots__ = ("_kept", "_kept_bytes", "_keeps", "_source", "_started", "_whole", "data", "length")
+
+    def __init__(
+        self,
+        data: bytes | None = b"",
+        *,
+        length: int | None = None,
+        source: Callable[[], Awaitable[bytes]] | None = None,
+    ) -> None:
+        self.data = data
+        """All of it, or None where it streams."""
+        self.length = length
+        self._source = source
+        self._keeps = False
+        self._started = False
+        self._whole = False
+        self._kept: list[bytes] = []
+        self._kept_bytes = 0
+
+    def __repr__(self) -> str:
+        shape = "streams" if self.data is None else f"{len(self.data)} bytes"
+        return f"<Body {shape}{'' if self.replayable else ', gone'}>"
+
+    @property
+    def replayable(self) -> bool:
+        """Whether an attempt that begins now would send the whole body."""
+        return self.data is not None or self._keeps or not self._started
+
+    def keep(self) -> None:
+        """Keep what streams from now on, up to the caps, so that it can be sent again."""
+        self._keeps = not self._started
+
+    async def pieces(self) -> AsyncGenerator[bytes, None]:
+        """Give the body from its start. Only while it is `replayable`."""
+        if self.data is not None:
+            yield self.data
+            return
+        self._started = True
+        for piece in self._kept:
+            yield piece
+        source = self._source
+        assert source is not None
+        while not self._whole:
+            piece = await source()
+            if piece:
+                self._remember(piece)
+                yield piece
+            else:
+                self._whole = True
+
+    def close(self) -> None:
+        """Give back what was kept."""
+        self._keeps = False
+        self._forget()
+
+    def _remember(self, piece: bytes) -> None:
+        global _kept_in_all
+        if not self._keeps:
+            return
+        size = len(piece)
+        if self._kept_bytes + size > KEEP_ONE or _kept_in_all + size > KEEP_ALL:
+            self.close()
+            return
+        self._kept.append(piece)
+        self._kept_bytes += size
+        _kept_in_all += size
+
+    def _forget(self) -> None:
+        global _kept_in_all
+        _kept_in_all -= self._kept_bytes
+        self._kept_bytes = 0
+        self._kept = []

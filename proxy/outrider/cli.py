@@ -1,0 +1,154 @@
+"""The command line. Each command says what it did in words a person can act on; exit codes are 0, 1 and 2."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import json
+import logging
+import os
+import resource
+import sys
+from pathlib import Path
+
+import click
+
+from . import __version__
+from .compile import Compiled, Compiler
+from .config import json_schema
+from .errors import StartError
+from .logs import configure
+from .registry import Registry, load_plugins
+
+PR_SET_DUMPABLE = 4
+
+config_option = click.option(
+    "--config",
+    "path",
+    type=click.Path(path_type=Path),
+    default=Path("config.toml"),
+    show_default=True,
+    help="The file that describes the integrations.",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="outrider", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Outrider: the sidecar for applications that call third-party APIs."""
+
+
+@cli.command()
+@config_option
+@click.pass_obj
+def run(registry: Registry, path: Path) -> None:
+    """Serve until SIGTERM; reload on SIGHUP and when a file changes."""
+    # Nobody else reads what this process writes, or a core of it: every key is in its memory.
+    os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+    _raise_open_files()
+    configure()
+    compiled = _compile(registry, path)
+    for note in compiled.notes:
+        logging.getLogger("outrider").warning("%s", note)
+    assert compiled.table is not None
+    for file in compiled.table.vault.open_to_others():
+        logging.getLogger("outrider").warning("the secret file %s may be read by others; chmod 600 it", file)
+    from .app import App
+
+    async def serve() -> None:
+        await App(path, registry, compiled).run(click.echo)
+
+    try:
+        import uvloop
+
+        new_loop = uvloop.new_event_loop
+    except ImportError:  # no CPython, no uvloop
+        new_loop = asyncio.new_event_loop
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(serve())
+
+
+@cli.command()
+@config_option
+@click.option("--no-secrets", is_flag=True, help="Do not ask for the secrets.")
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of config.toml, for editors.")
+@click.pass_obj
+def check(registry: Registry, path: Path, no_secrets: bool, schema: bool) -> None:
+    """List every problem of the configuration; exit code 2 if there is one."""
+    if schema:
+        click.echo(json.dumps(json_schema(registry.vocabulary), indent=2))
+        return
+    compiled = _compile(registry, path, secrets=not no_secrets)
+    for note in compiled.notes:
+        click.echo(str(note))
+    assert compiled.table is not None
+    asleep = [name for name in compiled.names if name not in compiled.table.integrations]
+    click.echo(f"{path}: no problems in {len(compiled.names)} integrations" + _sleepers(asleep))
+
+
+@cli.command()
+@config_option
+@click.pass_obj
+def show(registry: Registry, path: Path) -> None:
+    """Print the compiled stack of each integration on one line."""
+    compiled = _compile(registry, path, secrets=False)
+    assert compiled.table is not None
+    width = max((len(name) for name in compiled.table.integrations), default=0)
+    for name, integration in compiled.table.integrations.items():
+        click.echo(f"{name:{width}}  {integration.describe()}")
+
+
+@cli.command()
+@config_option
+@click.pass_obj
+def plugins(registry: Registry, path: Path) -> None:
+    """List the plugins that are installed, with versions and what each gives."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("plugin", "version", "gives"):
+        table.add_column(column)
+    for plugin in registry.plugins.values():
+        table.add_row(plugin.name, plugin.version, ", ".join(registry.given_by(plugin.name)))
+    console = Console(width=None if sys.stdout.isatty() else 1000, highlight=False)
+    console.print(table)
+
+
+def main() -> None:
+    """Run the command line: a user's mistake ends in one line, never in a traceback."""
+    try:
+        registry = load_plugins()
+        for _ in registry.call("outrider_commands", cli=cli):
+            pass
+        cli(obj=registry, prog_name="outrider")
+    except StartError as error:
+        for line in str(error).splitlines():
+            click.echo(f"outrider: {line}", err=True)
+        sys.exit(2)
+
+
+def _compile(registry: Registry, path: Path, *, secrets: bool = True) -> Compiled:
+    """Compile, or print every problem and end with exit code 2."""
+    compiled = Compiler(path, registry, secrets=secrets).compile()
+    if compiled.table is None:
+        for problem in compiled.problems:
+            click.echo(str(problem))
+        sys.exit(2)
+    return compiled
+
+
+def _sleepers(names: list[str]) -> str:
+    if not names:
+        return ""
+    return f"; {', '.join(names)} {'is a draft' if len(names) == 1 else 'are drafts'} without a secret, and not routed"
+
+
+def _raise_open_files() -> None:
+    """Take as many file descriptors as the system lets us have: each call needs two."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most != resource.RLIM_INFINITY:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

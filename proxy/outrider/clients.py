@@ -1,0 +1,99 @@
+"""Who may call: `[clients.*]`. Once there is one, every call needs a client's token."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+from urllib.parse import unquote_plus
+
+from .errors import Forbidden, Unauthorized
+
+if TYPE_CHECKING:
+    from multidict import CIMultiDictProxy
+
+    from .integration import Integration
+    from .secrets import Secret
+
+TOKEN_FIELD = "Outrider-Token"
+_FIELDS = ("X-Api-Key", "Api-Key")
+
+
+class Client:
+    """One caller that we know."""
+
+    __slots__ = ("integrations", "name", "token")
+
+    def __init__(self, name: str, token: Secret, integrations: frozenset[str] | None) -> None:
+        self.name = name
+        self.token = token.derive(str.encode)
+        self.integrations = integrations
+
+    def __repr__(self) -> str:
+        return f"<Client {self.name}>"
+
+
+class Clients:
+    """Knows a caller by its token, compared in constant time, wherever its SDK puts it."""
+
+    def __init__(self, clients: list[Client]) -> None:
+        self._clients = clients
+
+    def admit(
+        self, headers: CIMultiDictProxy[str], integration: Integration | None, query: str
+    ) -> str:
+        """Give the caller's name; Unauthorized or Forbidden otherwise."""
+        found: Client | None = None
+        for offered in _offered(headers, integration, query):
+            found = self._find(offered.encode("utf-8", "surrogateescape")) or found
+        if found is None:
+            raise Unauthorized(
+                f"no client is known by this call; send its token in {TOKEN_FIELD}, or where the provider's key goes"
+            )
+        if integration is not None and found.integrations is not None and integration.name not in found.integrations:
+            raise Forbidden(f"client '{found.name}' may not call integration '{integration.name}'")
+        return found.name
+
+    def _find(self, offered: bytes) -> Client | None:
+        found = None
+        for client in self._clients:
+            if hmac.compare_digest(client.token(), offered):
+                found = client
+        return found
+
+
+def bearer_or_basic(authorization: str) -> Iterator[str]:
+    """Give what an Authorization field offers: the token, or either half of a Basic pair."""
+    scheme, _, rest = authorization.strip().partition(" ")
+    rest = rest.strip()
+    if scheme.lower() == "basic":
+        try:
+            pair = base64.b64decode(rest, validate=True).decode("utf-8", "surrogateescape")
+        except (binascii.Error, ValueError):
+            return
+        yield from pair.split(":", 1)
+    elif rest:
+        yield rest
+    elif scheme:
+        yield scheme
+
+
+def _offered(headers: CIMultiDictProxy[str], integration: Integration | None, query: str) -> Iterator[str]:
+    yield from headers.getall(TOKEN_FIELD, ())
+    if integration is not None and integration.target.passes_credentials:
+        return  # what the app sends there is the provider's, and goes to the provider
+    for value in headers.getall("Authorization", ()):
+        yield from bearer_or_basic(value)
+    names = set(_FIELDS)
+    parameters: frozenset[str] = frozenset()
+    if integration is not None:
+        names.update(name.decode("latin-1") for name in integration.target.credential_headers)
+        parameters = integration.target.credential_query
+    for name in names - {"authorization", "proxy-authorization"}:
+        yield from headers.getall(name, ())
+    for pair in query.split("&") if parameters else ():
+        key, _, value = pair.partition("=")
+        if unquote_plus(key) in parameters:
+            yield unquote_plus(value)

@@ -1,0 +1,100 @@
+"""`config.toml`: its whole contract, parsed and checked, each problem with its line.
+
+`load` reads a file against the Vocabulary of the loaded plugins. A plugin's own options are a subclass of
+Options, with the types here as fields:
+
+```python
+class Bearer(Options):
+    token: SecretRefs
+```
+"""
+
+from .base_url import BaseUrl
+from .call import METHODS, Call
+from .checks import base_url_of
+from .host import HostName
+from .integration import (
+    INTEGRATION_KEYS,
+    Action,
+    Config,
+    Endpoint,
+    IntegrationConfig,
+    Tls,
+)
+from .lines import KeyPath, Lines
+from .listen import Listen
+from .load import Loaded, load, loads
+from .options import Options
+from .parsed import Parsed
+from .problems import Problem, did_you_mean, dotted
+from .references import key_pools, secret_refs
+from .resilience import Breaker, Fallback, Jobs, Limit, Message, Retry, Timeout
+from .schema import json_schema
+from .secret import NameOrSecretRef, SecretRef, SecretRefs
+from .server import Client, Document, Server
+from .values import (
+    ACTIONS,
+    Duration,
+    HeaderName,
+    HeaderValue,
+    OnKey,
+    PathText,
+    Rate,
+    Size,
+    Text,
+    Timespan,
+)
+from .vocabulary import ProviderFacts, Vocabulary
+
+__all__ = [
+    "ACTIONS",
+    "INTEGRATION_KEYS",
+    "METHODS",
+    "Action",
+    "BaseUrl",
+    "Breaker",
+    "Call",
+    "Client",
+    "Config",
+    "Document",
+    "Duration",
+    "Endpoint",
+    "Fallback",
+    "HeaderName",
+    "HeaderValue",
+    "HostName",
+    "IntegrationConfig",
+    "Jobs",
+    "KeyPath",
+    "Limit",
+    "Lines",
+    "Listen",
+    "Loaded",
+    "Message",
+    "NameOrSecretRef",
+    "OnKey",
+    "Options",
+    "Parsed",
+    "PathText",
+    "Problem",
+    "ProviderFacts",
+    "Rate",
+    "Retry",
+    "SecretRef",
+    "SecretRefs",
+    "Server",
+    "Size",
+    "Text",
+    "Timeout",
+    "Timespan",
+    "Tls",
+    "Vocabulary",
+    "base_url_of",
+    "did_you_mean",
+    "dotted",
+    "json_schema",
+    "key_pools",
+    "load",
+    "loads",
+    "secret_refs",
+]

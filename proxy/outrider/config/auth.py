@@ -1,0 +1,43 @@
+"""The `auth` table of an integration, whose `type` decides what else is in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .lines import KeyPath
+from .options import Options
+from .pending import PENDING_AUTH_TYPES
+from .problems import Report, did_you_mean
+from .read import read_table
+from .vocabulary import Vocabulary
+
+
+@dataclass(frozen=True, slots=True)
+class Auth:
+    """What an `auth` table says; `options` is None when they have a problem."""
+
+    type: str
+    options: Options | None
+    pending: bool
+
+
+def read_auth(raw: object, path: KeyPath, vocabulary: Vocabulary, report: Report) -> Auth | None:
+    """Check an `auth` table; None when its type cannot be told. No text repeats a value of it."""
+    if not isinstance(raw, dict):
+        report.problem(path, 'must be a table, e.g. auth = { type = "bearer", token = "env:NAME" }')
+        return None
+    types = {**PENDING_AUTH_TYPES, **vocabulary.auth_types}
+    known = ", ".join(sorted(types))
+    if "type" not in raw:
+        report.problem((*path, "type"), f"is missing; write one of {known}")
+        return None
+    type_ = raw["type"]
+    if not isinstance(type_, str) or type_ not in types:
+        near = did_you_mean(type_, types)
+        report.problem(
+            (*path, "type"), f"no installed plugin gives this auth type{near or ';'} known are {known}"
+        )
+        return None
+    options = read_table(types[type_], {key: raw[key] for key in raw if key != "type"}, path, report)
+    good = options is not None and path not in report.bad
+    return Auth(type_, options if good else None, type_ not in vocabulary.auth_types)

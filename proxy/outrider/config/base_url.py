@@ -1,0 +1,85 @@
+"""Base URLs: where a provider is."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Self
+
+from .host import bracketed, split_authority
+from .parsed import Parsed
+
+_URL = re.compile(r"(?P<scheme>https?)://(?P<authority>[^/]*)(?P<path>/.*)?", re.IGNORECASE)
+_PATH = re.compile(r"(?:[!$&-;=@-Z_a-z~]|%[0-9A-Fa-f]{2})*")
+_DOTS = re.compile(r"/(?:\.|%2e){1,2}(?=/|$)", re.IGNORECASE)
+_DEFAULT_PORT = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class BaseUrl(Parsed):
+    """The address of a provider, e.g. `"https://api.acme.example/v2"`.
+
+    `host` is in lower case, IPv6 without brackets; `path` is verbatim, percent-escapes included, without a
+    trailing slash: "" when there is none.
+    """
+
+    scheme: Literal["http", "https"]
+    host: str
+    port: int
+    path: str = ""
+
+    json_schema: ClassVar[dict[str, Any]] = {
+        "type": "string",
+        "pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s/?#@\\]+(/[^\s?#\\]*)?$",
+        "examples": ["https://api.example.com"],
+    }
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        """Read a URL of scheme, host, port and path only; no error repeats it, it may hold a password."""
+        if not isinstance(value, str):
+            raise ValueError('must be a URL, e.g. "https://api.example.com"')
+        if not value.isascii() or not value.isprintable() or any(char in value for char in " \\"):
+            raise ValueError(
+                "a URL has no spaces, backslashes, control or non-ASCII characters; percent-encode them"
+                " in the path, and write an international host in its xn-- form"
+            )
+        if "#" in value or "?" in value:
+            raise ValueError("must not have a query or a fragment; leave out what follows the '?' or '#'")
+        match = _URL.fullmatch(value)
+        if match is None:
+            raise ValueError('must begin with "https://" or "http://" and name a host')
+        if "@" in match["authority"]:
+            raise ValueError("must not have a user or password; write them as auth, type basic")
+        try:
+            host, port = split_authority(match["authority"])
+        except ValueError:
+            raise ValueError(
+                'must name a host, e.g. "https://api.example.com" or "http://[::1]:8000"'
+            ) from None
+        if port is not None and not 1 <= port <= 65535:
+            raise ValueError("the port must be from 1 to 65535")
+        path = (match["path"] or "").rstrip("/")
+        if not _PATH.fullmatch(path):
+            raise ValueError("the path has a character that no URL path has; write it percent-encoded")
+        if _DOTS.search(path) or "//" in path:
+            raise ValueError("the path must not have '.', '..' or empty segments")
+        scheme: Literal["http", "https"] = "https" if match["scheme"].lower() == "https" else "http"
+        return cls(scheme, host, port or _DEFAULT_PORT[scheme], path)
+
+    @property
+    def authority(self) -> str:
+        """The value of the Host header: the port only when it is not the scheme's own."""
+        host = bracketed(self.host)
+        return host if self.port == _DEFAULT_PORT[self.scheme] else f"{host}:{self.port}"
+
+    @property
+    def origin(self) -> str:
+        """Scheme and authority, e.g. `https://api.stripe.com`."""
+        return f"{self.scheme}://{self.authority}"
+
+    def __str__(self) -> str:
+        return self.origin + self.path
+
+    def __repr__(self) -> str:
+        return f"BaseUrl({str(self)!r})"

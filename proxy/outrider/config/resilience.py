@@ -1,0 +1,154 @@
+"""The tables of an integration about what may go wrong: limits, retries, breakers, fallbacks, jobs."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from .call import Call
+from .options import Options
+from .values import Duration, HeaderName, HeaderValue, Rate, Size, Timespan
+
+
+class Timeout(Options):
+    """`timeout`: a time that is not given is None, and the provider's default or ours is used.
+
+    ```toml
+    timeout = { connect = "5s", response = "60s", idle = "60s", total = "120s" }
+    ```
+    """
+
+    connect: Timespan | None = None
+    response: Timespan | None = Field(None, description="from the request's end to the response's head")
+    idle: Timespan | None = Field(None, description="between two pieces of a body")
+    total: Timespan | None = Field(None, description="everything up to the head of the response")
+
+
+class Limit(Options):
+    """`[[integrations.NAME.limits]]`: as many as needed; the strictest wins.
+
+    ```toml
+    [[integrations.stripe.limits]]
+    rate = "25/s"                      # N/s, N/m, N/h, N/d; rate or concurrency is needed
+    burst = 25
+    concurrency = 30
+    wait = "5s"
+    endpoints = ["POST /v1/charges"]   # all unless given
+    observe = false                    # true: count, refuse nothing
+    scope = "target"                   # or "key": for each key of a pool
+    ```
+    """
+
+    rate: Rate | None = None
+    burst: int | None = Field(None, ge=1, examples=[25])
+    concurrency: int | None = Field(None, ge=1, examples=[30])
+    wait: Duration = Field(5.0, description="how long a call may wait for its turn")
+    endpoints: tuple[Call, ...] | None = Field(
+        None, description="all unless given", examples=[["POST /v1/charges"]]
+    )
+    observe: bool = Field(False, description="count, refuse nothing")
+    scope: Literal["target", "key"] = Field("target", description="key: for each key of a pool")
+
+    @model_validator(mode="after")
+    def _limits_something(self) -> Self:
+        if self.rate is None and self.concurrency is None:
+            raise ValueError('limits nothing; write rate = "25/s" or concurrency = 30')
+        if self.burst is not None and self.rate is None:
+            raise ValueError('a burst needs a rate; write rate = "25/s" too')
+        return self
+
+
+class Retry(Options):
+    """`[integrations.NAME.retry]`.
+
+    ```toml
+    [integrations.stripe.retry]
+    attempts = 4        # the first one included
+    base = "250ms"      # exponential, full jitter
+    cap = "8s"
+    budget = 0.2        # retries as a share of requests
+    ```
+    """
+
+    attempts: int = Field(4, ge=1, description="the first one included")
+    base: Timespan = Field(0.25, description="exponential, full jitter")
+    cap: Timespan = 8.0
+    budget: float = Field(0.2, ge=0, le=1, description="retries as a share of requests")
+
+    @model_validator(mode="after")
+    def _base_is_below_cap(self) -> Self:
+        if self.base > self.cap:
+            raise ValueError("base is longer than cap; make cap the longer one")
+        return self
+
+
+class Breaker(Options):
+    """`[integrations.NAME.breaker]`.
+
+    ```toml
+    [integrations.stripe.breaker]
+    failures = 5        # in a row, then the target is left alone
+    open = "30s"
+    ```
+    """
+
+    failures: int = Field(5, ge=1, description="in a row, then the target is left alone")
+    open: Timespan = 30.0
+
+
+class Message(Options):
+    """`fallback.message`: what the app is told when nothing else helped.
+
+    ```toml
+    message = { status = 503, body = { error = "Payments are temporarily unavailable." } }
+    ```
+    """
+
+    status: int = Field(503, ge=200, le=599)
+    body: dict[str, Any] | str | None = None
+    headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict)
+
+
+class Fallback(Options):
+    """`[integrations.NAME.fallback]`.
+
+    ```toml
+    [integrations.stripe.fallback]
+    targets = ["stripe-backup"]        # other integrations, in order
+    message = { status = 503, body = { error = "Payments are temporarily unavailable." } }
+    paths = { "/v1/charges" = "/v2/charges" }
+    ```
+    """
+
+    targets: tuple[str, ...] = Field((), description="other integrations, in order", examples=[["backup"]])
+    message: Message | None = None
+    paths: dict[str, str] = Field(default_factory=dict)
+
+
+class Jobs(Options):
+    """`[integrations.NAME.jobs]`: deliveries of what was queued.
+
+    ```toml
+    [integrations.stripe.jobs]
+    attempts = 20        # that reached the provider and failed
+    base = "1s"
+    cap = "10m"
+    keep = "24h"         # how long it is tried
+    max_body = "16MiB"
+    retain = "7d"        # how long an outcome is kept
+    ```
+    """
+
+    attempts: int = Field(20, ge=1, description="that reached the provider and failed")
+    base: Timespan = 1.0
+    cap: Timespan = 600.0
+    keep: Timespan = Field(86400.0, description="how long it is tried")
+    max_body: Size = 16 * 2**20
+    retain: Timespan = Field(7 * 86400.0, description="how long an outcome is kept")
+
+    @model_validator(mode="after")
+    def _base_is_below_cap(self) -> Self:
+        if self.base > self.cap:
+            raise ValueError("base is longer than cap; make cap the longer one")
+        return self

@@ -1,0 +1,214 @@
+"""The app's side of a connection: the one module that knows aiohttp's server protocol.
+
+aiohttp parses and paces; this adds what it lacks (a deadline on the head, a cap on all of a head,
+a count of connections) and replaces its request loop, which makes a task, a request, a writer and
+a response object for each request. It leans on private names of aiohttp for that, and a test holds
+aiohttp to them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from aiohttp import web
+from aiohttp.http import RawRequestMessage
+from aiohttp.http_exceptions import BadHttpMethod, LineTooLong
+from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
+
+from .errors import BrokenBody, Malformed, Unavailable
+
+if TYPE_CHECKING:
+    from .listener import Listener
+
+#: Limits of a request's head, in bytes and seconds (SECURITY rules T14, T15).
+MAX_LINE = 16 * 1024
+MAX_HEAD = 32 * 1024
+MAX_FIELDS = 100
+HEAD_S = 10.0
+KEEP_ALIVE_S = 75.0
+#: How long, and how much, is still read of a body that nobody wants, so that the answer arrives.
+LINGER_S = 2.0
+LINGER_BYTES = 1024 * 1024
+READ_BUFFER = 64 * 1024
+
+_REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32} \S+ HTTP/1\.[01]\r?\n")
+
+Handle: TypeAlias = "Callable[[Connection, RawRequestMessage | Malformed, StreamReader], Awaitable[bool]]"
+
+
+class Connection(web.RequestHandler):
+    """One connection of an app. `handle` answers each request and says whether there may be another."""
+
+    __slots__ = ("_expected", "_head_bytes", "_head_timer", "_line_done", "busy", "draining", "handle", "listener")
+
+    def __init__(self, server: Listener, handle: Handle, **options: Any) -> None:
+        super().__init__(server, **options)
+        self.listener = server
+        self.handle = handle
+        self.busy = False
+        self.draining = False
+        self._expected: StreamReader = EMPTY_PAYLOAD
+        self._head_bytes = 0
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._line_done = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take a connection, or say that there are too many."""
+        super().connection_made(transport)
+        if not self.listener.opened(self):
+            refusal = Unavailable("too many connections", token="connection_limit_reached", retry_after_s=1)
+            self._messages.append((refusal, EMPTY_PAYLOAD))  # type: ignore[arg-type]
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Cancel what runs for an app that went away."""
+        self.listener.closed(self)
+        self._relax()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse, and watch over the head: when it is whole, how large it is, how long it takes."""
+        before = self._request_count
+        in_body = not self._expected.is_eof()
+        super().data_received(data)
+        if self._request_count != before:
+            message, self._expected = self._messages[-1]
+            if type(message) is not RawRequestMessage:
+                self._messages[-1] = (self._malformed(message, data), EMPTY_PAYLOAD)  # type: ignore[arg-type]
+            elif self._head_bytes + len(data) > MAX_HEAD and _head_size(message) > MAX_HEAD:
+                self._messages[-1] = (_too_large(), EMPTY_PAYLOAD)  # type: ignore[arg-type]
+            self._relax()
+        elif not in_body and data:
+            self._head_bytes += len(data)
+            self._line_done = self._line_done or b"\n" in data
+            if self._head_bytes > MAX_HEAD:
+                self._refuse(_too_large() if self._line_done else Malformed("the request line is too long", status=414))
+            elif self._head_timer is None:
+                self._head_timer = self._loop.call_later(HEAD_S, self._head_late)
+
+    async def start(self) -> None:
+        """Answer the requests of this connection, one after the other."""
+        messages = self._messages
+        try:
+            while not self._force_close:
+                if not messages:
+                    self._waiter = self._loop.create_future()
+                    try:
+                        await self._waiter
+                    finally:
+                        self._waiter = None
+                message, payload = messages.popleft()
+                if self._parser is not None:
+                    self._parser.message_consumed()
+                if self._buffer_paused and len(messages) <= self._msg_queue_resume_size:
+                    self._resume_reading_if_drained()
+                self.busy = True
+                keep = await self.handle(self, message, payload)  # type: ignore[arg-type]
+                self.busy = False
+                if not keep or self.draining:
+                    break
+                if not payload.is_eof():
+                    break
+                self._next_keepalive_close_time = self._loop.time() + KEEP_ALIVE_S
+                if self._keepalive_handle is None:
+                    self._keepalive_handle = self._loop.call_at(
+                        self._next_keepalive_close_time, self._process_keepalive
+                    )
+        except (ConnectionError, BrokenBody):
+            self.abort()
+        except asyncio.CancelledError:
+            self.abort()
+            if not self.draining:
+                raise
+        finally:
+            self.busy = False
+            self._task_handler = None
+            if self.transport is not None:
+                self.transport.close()
+
+    def write(self, data: bytes) -> None:
+        """Send bytes to the app; ConnectionResetError when it has left."""
+        transport = self.transport
+        if transport is None:
+            raise ConnectionResetError("the app has left")
+        transport.write(data)
+
+    async def drained(self, idle_s: float) -> None:
+        """Wait until the app has taken what was written; one that takes nothing for `idle_s` is cut off."""
+        timer = self._loop.call_later(idle_s, self.abort)
+        try:
+            await self._drain_helper()
+        finally:
+            timer.cancel()
+
+    def abort(self) -> None:
+        """End the connection broken, so that nothing on it looks complete."""
+        if self.transport is not None:
+            self.transport.abort()
+
+    def drain(self) -> None:
+        """Close as soon as the request under way is answered; at once where there is none."""
+        self.draining = True
+        if not self.busy and not self._messages and self.transport is not None:
+            self.transport.close()
+
+    async def linger(self, payload: StreamReader) -> None:
+        """Read on for a moment after an early answer: closing at once could lose it on the way."""
+        timer = self._loop.call_later(LINGER_S, payload.set_exception, TimeoutError())
+        seen = 0
+        try:
+            while not payload.is_eof() and seen < LINGER_BYTES:
+                seen += len(await payload.readany())
+        except (TimeoutError, web.RequestPayloadError, ConnectionError):
+            pass
+        finally:
+            timer.cancel()
+
+    def _relax(self) -> None:
+        self._head_bytes = 0
+        self._line_done = False
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _head_late(self) -> None:
+        self._head_timer = None
+        self._refuse(Malformed(f"the request's head was not here within {HEAD_S:g} s", status=408))
+
+    def _refuse(self, error: Malformed) -> None:
+        """Answer what never became a request, in its turn, and read no further."""
+        self._relax()
+        self._messages.append((error, EMPTY_PAYLOAD))  # type: ignore[arg-type]
+        if self.transport is not None:
+            self.transport.pause_reading()
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _malformed(self, error: Any, data: bytes) -> Malformed:
+        """Say what the parser found, by the status that fits (RFC 9110 section 15.5)."""
+        cause = error.exc
+        if isinstance(cause, LineTooLong):
+            first_line = data.find(b"\n")
+            in_line = not self._line_done and not 0 <= first_line + self._head_bytes <= MAX_LINE
+            if in_line:
+                return Malformed("the request line is too long", status=414)
+            return _too_large()
+        if "Too many headers" in str(cause):
+            return _too_large()
+        if isinstance(cause, BadHttpMethod) and self._head_bytes == 0 and _REQUEST_LINE.match(data):
+            return Malformed("the method is not one that is passed on", status=501)
+        return Malformed("the request is not well-formed HTTP/1.1")
+
+
+def _head_size(message: RawRequestMessage) -> int:
+    return len(message.path) + sum(len(name) + len(value) + 4 for name, value in message.raw_headers)
+
+
+def _too_large() -> Malformed:
+    return Malformed(
+        f"the request's head is too large: at most {MAX_FIELDS} fields, {MAX_LINE // 1024} KiB each, "
+        f"{MAX_HEAD // 1024} KiB in all",
+        status=431,
+    )

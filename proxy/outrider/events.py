@@ -1,0 +1,98 @@
+"""What happened, for those who listen: metrics, the access log, alerts.
+
+Listeners are plain functions, bound when a configuration is loaded. They must not wait, and one
+that raises is named in the log and never disturbs the exchange.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from .exchange import Attempt, Exchange
+
+_log = logging.getLogger("outrider")
+
+E = TypeVar("E")
+Listener = Callable[[Any], None]
+
+
+@dataclass(slots=True)
+class ExchangeStarted:
+    """A request belongs to an integration, or to none that we know; nothing was decided yet."""
+
+    exchange: Exchange
+
+
+@dataclass(slots=True)
+class ExchangeDone:
+    """Fires exactly once for every exchange, refused ones too, after its last byte.
+
+    `status` is what the app was sent, 0 if it left before. `broken`: the body did not arrive whole.
+    """
+
+    exchange: Exchange
+    status: int
+    broken: bool
+
+
+@dataclass(slots=True)
+class AttemptDone:
+    """Fires once for every attempt, when its head or its failure is there.
+
+    `result` is `2xx` to `5xx`, `unreachable`, `timeout`, `rubbish`, `cancelled` or `refused`.
+    """
+
+    attempt: Attempt
+    result: str
+    seconds: float
+
+
+@dataclass(slots=True)
+class PluginRaised:
+    """A plugin raised where it must not."""
+
+    plugin: str
+
+
+@dataclass(slots=True)
+class Reloaded:
+    """The configuration was read again; when not `ok`, the old one stays."""
+
+    ok: bool
+
+
+class Events:
+    """The listeners of one configuration."""
+
+    def __init__(self) -> None:
+        self._listeners: dict[type[Any], list[Listener]] = {}
+
+    def on(self, kind: type[E], listener: Callable[[E], None]) -> None:
+        """Call `listener` for every event of this kind."""
+        self._listeners.setdefault(kind, []).append(_guarded(listener, self))
+
+    def of(self, kind: type[Any]) -> tuple[Listener, ...]:
+        """Give the listeners of a kind, to be bound at load."""
+        return tuple(self._listeners.get(kind, ()))
+
+    def emit(self, event: object) -> None:
+        """Tell an event that is not on the hot path."""
+        for listener in self._listeners.get(type(event), ()):
+            listener(event)
+
+
+def _guarded(listener: Callable[[E], None], events: Events) -> Callable[[E], None]:
+    def listen(event: E) -> None:
+        try:
+            listener(event)
+        except Exception:  # noqa: BLE001 - whatever a plugin raises must not end an exchange
+            plugin = listener.__module__
+            _log.exception("plugin '%s': its listener for %s raised", plugin, type(event).__name__)
+            if not isinstance(event, PluginRaised):
+                events.emit(PluginRaised(plugin))
+
+    return listen

@@ -1,0 +1,126 @@
+"""What travels: an Exchange, and within it each Attempt."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from .headers import Headers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from multidict import CIMultiDictProxy
+
+    from .body import Body
+    from .headers import Field
+    from .integration import Integration, Target
+
+
+class Exchange:
+    """One request of the app and its outcome.
+
+    `target` is the raw path and query after the address of the integration, byte for byte what the
+    app wrote. `headers` are the app's own, to look things up; an attempt has copies to change.
+    """
+
+    __slots__ = (
+        "_notes",
+        "attempts",
+        "base",
+        "body",
+        "client",
+        "deadline",
+        "headers",
+        "id",
+        "integration",
+        "method",
+        "named",
+        "raw_headers",
+        "response_s",
+        "started",
+        "target",
+        "upstream_s",
+        "waited_s",
+    )
+
+    def __init__(
+        self,
+        id: str,
+        integration: Integration,
+        method: str,
+        target: str,
+        headers: CIMultiDictProxy[str],
+        raw_headers: Iterable[Field],
+        body: Body,
+        *,
+        base: str = "",
+        named: frozenset[bytes] = frozenset(),
+        started: float = 0.0,
+    ) -> None:
+        self.id = id
+        self.integration = integration
+        self.method = method
+        self.target = target
+        self.headers = headers
+        self.raw_headers = raw_headers
+        self.named = named
+        """Fields that the app's Connection fields name; they end here."""
+        self.body = body
+        self.base = base
+        """Where the app finds this integration, e.g. `http://127.0.0.1:8080/stripe`: for Location and Link."""
+        self.client = ""
+        """The name of the client that called, from `[clients.*]`."""
+        self.started = started or monotonic()
+        self.deadline = self.started + integration.target.timeout.total
+        """Monotonic time by which the head of the response must be there."""
+        self.attempts = 0
+        self.waited_s = 0.0
+        """Seconds spent waiting on purpose: limits, backoff."""
+        self.upstream_s = 0.0
+        """Seconds spent at providers up to the heads of their responses."""
+        self.response_s = 0.0
+        """Seconds from the request to the head of the answer."""
+        self._notes: dict[Any, Any] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Exchange {self.id} {self.integration.name} {self.method} {self.path}, {self.attempts} attempts>"
+
+    @property
+    def path(self) -> str:
+        """The raw path, without the query."""
+        return self.target.partition("?")[0]
+
+    @property
+    def query(self) -> str:
+        """The raw query, without its question mark; "" where there is none."""
+        return self.target.partition("?")[2]
+
+    @property
+    def notes(self) -> dict[Any, Any]:
+        """What plugins remember for this exchange, by keys of their own."""
+        if self._notes is None:
+            self._notes = {}
+        return self._notes
+
+
+class Attempt:
+    """One try of an exchange at one target. Its headers and target are copies: change them freely."""
+
+    __slots__ = ("exchange", "headers", "method", "number", "started", "target", "to")
+
+    def __init__(self, exchange: Exchange, to: Target) -> None:
+        exchange.attempts += 1
+        self.exchange = exchange
+        self.to = to
+        """The Target this goes to, and no other: the transport asserts it."""
+        self.method = exchange.method
+        self.target = exchange.target
+        """The raw path and query, below the target's base path."""
+        self.headers = Headers.__new__(Headers)
+        self.headers.fields = to.request_filter.apply(exchange.raw_headers, exchange.named)
+        self.number = exchange.attempts
+        self.started = monotonic()
+
+    def __repr__(self) -> str:
+        return f"<Attempt {self.number} of {self.exchange.id} at {self.to.name}>"

@@ -1,0 +1,111 @@
+"""Integration and Target as they run: compiled once for each load, never changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .headers import CREDENTIALS, HOP_BY_HOP, OURS_OR_PROXY, REQUEST_ONLY, Filter
+
+if TYPE_CHECKING:
+    from .auth import AuthType
+    from .config import BaseUrl, IntegrationConfig, SecretRef
+    from .layers import ExchangeSend, Placed
+    from .exchange import Attempt, Exchange
+    from .provider import Provider
+    from .secrets import Secret, Vault
+
+#: Seconds, where neither the file nor the provider says otherwise (DESIGN.md, "Configuration").
+DEFAULT_TIMEOUT = {"connect": 5.0, "response": 60.0, "idle": 60.0, "total": 120.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Timeout:
+    """How long a target may take, in seconds.
+
+    connect: until there is a connection. response: from the end of the request to the head of the
+    response. idle: between two pieces of a body, either way. total: all of it, up to the head.
+    """
+
+    connect: float = 5.0
+    response: float = 60.0
+    idle: float = 60.0
+    total: float = 120.0
+
+
+class Target:
+    """One place an integration can send to: a base URL, a provider, a credential."""
+
+    def __init__(
+        self,
+        name: str,
+        config: IntegrationConfig,
+        base: BaseUrl,
+        provider: Provider | None,
+        vault: Vault,
+    ) -> None:
+        self.name = name
+        self.config = config
+        self.base = base
+        self.provider = provider
+        self.auth: AuthType | None = config.auth  # type: ignore[assignment]
+        self.timeout = _timeout(config, provider)
+        self._vault = vault
+        headers, query = _credential_places(self.auth, provider)
+        self.credential_headers: frozenset[bytes] = headers
+        self.credential_query: frozenset[str] = query
+        self.request_filter = Filter(HOP_BY_HOP | REQUEST_ONLY | headers, OURS_OR_PROXY)
+
+    def __repr__(self) -> str:
+        return f"<Target {self.name} {self.base}>"
+
+    def secret(self, ref: SecretRef) -> Secret:
+        """Give a secret of this configuration; it was resolved at load."""
+        return self._vault.get(ref)
+
+
+def _timeout(config: IntegrationConfig, provider: Provider | None) -> Timeout:
+    chosen = dict(DEFAULT_TIMEOUT)
+    if provider is not None:
+        chosen.update(provider.timeout)
+    given = {name: getattr(config.timeout, name) for name in chosen} if config.timeout is not None else {}
+    chosen.update({name: value for name, value in given.items() if value is not None})
+    if "total" not in {name for name, value in given.items() if value is not None}:
+        chosen["total"] = max(chosen["total"], chosen["response"])
+    return Timeout(**chosen)
+
+
+def _credential_places(
+    auth: AuthType | None, provider: Provider | None
+) -> tuple[frozenset[bytes], frozenset[str]]:
+    """Say where a credential can stand, so that the app's own is taken off before ours is put on."""
+    if auth is not None and auth.passes_credentials:
+        return frozenset(), frozenset()
+    headers, query = set(CREDENTIALS), set()
+    for source in (auth.headers if auth is not None else (), provider.credential_headers if provider else ()):
+        headers.update(name.lower().encode("latin-1") for name in source)
+    for names in (auth.query if auth is not None else (), provider.credential_query if provider else ()):
+        query.update(names)
+    return frozenset(headers), frozenset(query)
+
+
+class Integration:
+    """One section of `config.toml`, compiled: `send` is its whole request path."""
+
+    def __init__(self, name: str, config: IntegrationConfig, target: Target) -> None:
+        self.name = name
+        self.config = config
+        self.target = target
+        """The integration's own target."""
+        self.stack: tuple[Placed[Exchange], ...] = ()
+        self.target_stack: tuple[Placed[Attempt], ...] = ()
+        self.keeps_body = False
+        self.send: ExchangeSend
+
+    def __repr__(self) -> str:
+        return f"<Integration {self.name} at {self.target.base}>"
+
+    def describe(self) -> str:
+        """Give the compiled stack on one line, the outermost layer first."""
+        steps = [str(placed) for placed in (*self.stack, *self.target_stack)]
+        return " > ".join([*steps, str(self.target.base)])

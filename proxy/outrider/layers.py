@@ -1,0 +1,98 @@
+"""Stages and layers: the request path is compiled from these, once for each load."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
+
+from .errors import StartError
+
+if TYPE_CHECKING:
+    from .exchange import Attempt, Exchange
+    from .response import Response
+
+T = TypeVar("T")
+
+Send: TypeAlias = "Callable[[T], Awaitable[Response]]"
+"""The one verb: takes what travels, gives the response or raises an OutriderError."""
+
+ExchangeSend: TypeAlias = "Callable[[Exchange], Awaitable[Response]]"
+AttemptSend: TypeAlias = "Callable[[Attempt], Awaitable[Response]]"
+
+
+class Stage(enum.IntEnum):
+    """Where a layer stands, the outermost first.
+
+    The first three travel with an Exchange, once for each; RETRY with the Exchange, once for each
+    target tried; the last three with an Attempt.
+    """
+
+    OBSERVE = 1
+    ADMIT = 2
+    FAILOVER = 3
+    RETRY = 4
+    BREAK = 5
+    LIMIT = 6
+    AUTH = 7
+
+
+#: Two of these would undo each other (who decides on the retry? whose credential?).
+SINGLE = frozenset({Stage.FAILOVER, Stage.RETRY, Stage.BREAK, Stage.AUTH})
+#: These try again, so the request's body must be at hand a second time.
+REPLAYING = frozenset({Stage.FAILOVER, Stage.RETRY})
+#: Layers of an integration; the others are layers of a target.
+OUTER = frozenset({Stage.OBSERVE, Stage.ADMIT, Stage.FAILOVER})
+
+
+@dataclass(frozen=True, slots=True)
+class Layer(Generic[T]):
+    """One step of the request path.
+
+    `wrap(send)` gives the new `send`; it runs at load, what it returns runs for every request.
+    `replays` says that it may send one exchange twice, so that the body is kept (up to the cap);
+    by default that is so for FAILOVER and RETRY.
+    """
+
+    stage: Stage
+    wrap: Callable[[Send[T]], Send[T]]
+    replays: bool | None = None
+    name: str = ""
+
+    @property
+    def keeps_body(self) -> bool:
+        """Whether the request's body must be kept for another attempt."""
+        return self.stage in REPLAYING if self.replays is None else self.replays
+
+
+@dataclass(frozen=True, slots=True)
+class Placed(Generic[T]):
+    """A layer and the plugin it came from."""
+
+    plugin: str
+    layer: Layer[T]
+
+    def __str__(self) -> str:
+        return f"{self.layer.stage.name.lower()}({self.layer.name or self.plugin})"
+
+
+def arrange(placed: Iterable[Placed[T]], *, owner: str) -> list[Placed[T]]:
+    """Put layers in the order of their stages; StartError where two want a single place."""
+    ordered = sorted(placed, key=lambda p: p.layer.stage)
+    for one, two in zip(ordered, ordered[1:], strict=False):
+        if one.layer.stage == two.layer.stage and one.layer.stage in SINGLE:
+            stage = one.layer.stage.name
+            raise StartError(
+                f"{owner}: plugins '{one.plugin}' and '{two.plugin}' both give a layer for "
+                f"Stage.{stage}, where there can be one; uninstall one of them"
+            )
+    return ordered
+
+
+def compose(layers: Iterable[Placed[T]], innermost: Send[T]) -> Send[T]:
+    """Wrap `innermost` in `layers`, the first of them outermost."""
+    send = innermost
+    for placed in reversed(list(layers)):
+        send = placed.layer.wrap(send)
+    return send

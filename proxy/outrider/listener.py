@@ -1,0 +1,146 @@
+"""Listening sockets: TCP or Unix, for all integrations or for one."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import stat
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from .connection import KEEP_ALIVE_S, LINGER_S, MAX_FIELDS, MAX_LINE, READ_BUFFER, Connection
+from .errors import StartError
+
+if TYPE_CHECKING:
+    from aiohttp.web import BaseRequest
+
+    from .config import Listen
+    from .server import Server
+
+BACKLOG = 1024
+
+
+class Listener(web.Server):
+    """One address on which apps call. It makes a `Connection` for each that is accepted."""
+
+    def __init__(self, address: Listen, server: Server, integration: str = "") -> None:
+        super().__init__(_unused, handler_cancellation=True)
+        self.address = address
+        self.server = server
+        self.integration = integration
+        """The one integration that is reached here, "" for all."""
+        self._listening: asyncio.Server | None = None
+        self._open: set[Connection] = set()
+
+    def __repr__(self) -> str:
+        return f"<Listener {self.url}, {len(self._open)} connections>"
+
+    def __call__(self) -> Connection:
+        """Make the protocol of an accepted connection."""
+        return Connection(
+            self,
+            self.server.handle,
+            loop=asyncio.get_running_loop(),
+            access_log=None,
+            auto_decompress=False,
+            keepalive_timeout=KEEP_ALIVE_S,
+            lingering_time=LINGER_S,
+            max_line_size=MAX_LINE,
+            max_field_size=MAX_LINE,
+            max_headers=MAX_FIELDS,
+            read_bufsize=READ_BUFFER,
+        )
+
+    @property
+    def url(self) -> str:
+        """What `run` prints: where it listens, the port that was taken included."""
+        if self.address.is_unix:
+            return f"unix:{self.address.path}"
+        host = f"[{self.address.host}]" if ":" in self.address.host else self.address.host
+        return f"http://{host}:{self.port}"
+
+    @property
+    def port(self) -> int:
+        """The port, the one that was taken where the file says 0."""
+        if self._listening is None or self.address.is_unix:
+            return self.address.port
+        return int(self._listening.sockets[0].getsockname()[1])
+
+    def opened(self, connection: Connection) -> bool:
+        """Count a connection; whether there is room for it."""
+        self._open.add(connection)
+        self.server.connections += 1
+        return self.server.connections <= self.server.table.config.server.max_connections
+
+    def closed(self, connection: Connection) -> None:
+        """Forget a connection."""
+        self._open.discard(connection)
+        self.server.connections -= 1
+
+    async def open(self) -> None:
+        """Start to accept. StartError in one line where that cannot be."""
+        self._listening = await open_socket(self.address, self)
+
+    def close(self) -> None:
+        """Stop to accept; connections go on."""
+        if self._listening is not None:
+            self._listening.close()
+            if self.address.is_unix:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(self.address.path)
+
+    def drain(self) -> None:
+        """Close idle connections now, and the others when their request is answered."""
+        for connection in list(self._open):
+            connection.drain()
+
+    def abort(self) -> None:
+        """Cut off what is still open."""
+        for connection in list(self._open):
+            connection.abort()
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody is connected."""
+        return not self._open
+
+
+async def open_socket(address: Listen, protocol: web.Server) -> asyncio.Server:
+    """Bind and listen; the socket of a path is for this user alone (0600)."""
+    loop = asyncio.get_running_loop()
+    try:
+        if address.is_unix:
+            _clear_stale(address.path)
+            server = await loop.create_unix_server(protocol, address.path, backlog=BACKLOG)
+            os.chmod(address.path, stat.S_IRUSR | stat.S_IWUSR)
+            return server
+        return await loop.create_server(protocol, address.host, address.port, backlog=BACKLOG)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        if "address already in use" in reason or "already in use" in str(error):
+            raise StartError(f"{address}: the address is in use; stop what listens there, or change it") from None
+        raise StartError(f"{address}: cannot listen: {reason}") from None
+
+
+def _clear_stale(path: str) -> None:
+    """Remove the socket of a run that was killed; one that somebody answers on is in use."""
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise StartError(f"unix:{path}: there is a file of this name that is not a socket; move it away")
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(path)
+        except OSError:
+            os.unlink(path)
+            return
+    raise StartError(f"unix:{path}: the address is in use; stop what listens there, or change it")
+
+
+async def _unused(request: BaseRequest) -> web.StreamResponse:
+    raise AssertionError("Connection answers by itself")

@@ -1,0 +1,63 @@
+"""Turn an OutriderError into a response: the one place where that is done."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from .errors import OutriderError
+from .headers import Headers
+from .response import Response, Whole
+
+if TYPE_CHECKING:
+    from .integration import Integration
+
+PROBLEM_JSON = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """The members of RFC 9457, and two of ours. A provider plugin puts them in its own envelope."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    integration: str
+    outrider_id: str
+
+
+def answer(error: OutriderError, *, id: str, integration: Integration | None) -> Response:
+    """Make the response for an error; in the provider's own envelope where its plugin has one."""
+    problem = Problem(
+        type=f"urn:outrider:{error.kind}",
+        title=HTTPStatus(error.status).phrase,
+        status=error.status,
+        detail=error.detail,
+        integration=integration.name if integration is not None else "",
+        outrider_id=id,
+    )
+    envelope: Mapping[str, object] | None = None
+    if integration is not None and integration.target.provider is not None:
+        envelope = integration.target.provider.error_body(problem)
+    headers = Headers()
+    headers.add("Content-Type", PROBLEM_JSON if envelope is None else "application/json")
+    headers.add("Proxy-Status", f"outrider; error={error.token}; details={_sf_string(error.detail)}")
+    if error.status == 401:
+        headers.add("WWW-Authenticate", 'Bearer realm="outrider"')
+    if error.status == 426:
+        headers.add("Upgrade", "websocket")
+    if error.retry_after_s is not None:
+        headers.add("Retry-After", str(max(1, math.ceil(error.retry_after_s))))
+    data = json.dumps(asdict(problem) if envelope is None else envelope).encode()
+    return Response(error.status, headers, Whole(data), made_here=True)
+
+
+def _sf_string(text: str) -> str:
+    """Write text as a String of RFC 8941: ASCII, quotes and backslashes escaped."""
+    plain = "".join(char if " " <= char <= "~" else "?" for char in text)
+    return '"' + plain.replace("\\", "\\\\").replace('"', '\\"') + '"'

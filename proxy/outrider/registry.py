@@ -1,0 +1,200 @@
+"""The plugins that are installed, and what they give.
+
+The built-in ones come first, then those of the entry-point group `outrider`. Each mistake of a
+plugin is a StartError that names it: the person who reads it installed it, and did not write it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from types import ModuleType
+from typing import Any
+
+import pluggy
+
+from . import hookspecs
+from .auth import AuthType
+from .config import Options, Vocabulary
+from .errors import StartError
+from .headers import field as header_field
+from .hookspecs import API_VERSION, PROJECT
+from .provider import Provider
+
+GROUP = "outrider"
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """One registered plugin."""
+
+    name: str
+    version: str
+    module: ModuleType
+    builtin: bool
+    gives: tuple[str, ...] = field(default=())
+
+
+class Registry:
+    """What the plugins give, asked once."""
+
+    def __init__(self, modules: Iterable[tuple[str, str, ModuleType, bool]]) -> None:
+        self._manager = pluggy.PluginManager(PROJECT)
+        self._manager.add_hookspecs(hookspecs)
+        self.plugins: dict[str, Plugin] = {}
+        for name, version, module, builtin in modules:
+            self._register(name, version, module, builtin)
+        self.providers: dict[str, type[Provider]] = {}
+        self.auth_types: dict[str, type[AuthType]] = {}
+        self.tables: dict[str, type[Options]] = {}
+        self._owners: dict[tuple[str, str], str] = {}
+        for plugin, provider in self.each("outrider_providers"):
+            self._claim(plugin, "provider", _provider_name(plugin, provider), provider, self.providers)
+        for plugin, name in self.each("outrider_auth_types"):
+            self._claim(plugin, "auth type", name, self._given(plugin, "outrider_auth_types")[name], self.auth_types)
+        for plugin, name in self.each("outrider_tables"):
+            self._claim(plugin, "table", name, self._given(plugin, "outrider_tables")[name], self.tables)
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The names that `config.toml` may use because of the plugins."""
+        return Vocabulary(providers=self.providers, auth_types=self.auth_types, tables=self.tables)
+
+    def call(self, hook: str, **arguments: Any) -> Iterable[tuple[str, Any]]:
+        """Call a hook of every plugin that has it: its name and what it gives. StartError if one raises."""
+        for name in self.plugins:
+            if self._implements(name, hook):
+                yield name, self._call_one(name, hook, arguments)
+
+    def each(self, hook: str, **arguments: Any) -> Iterable[tuple[str, Any]]:
+        """Call a hook that gives several things; nothing is the same as None."""
+        for name, given in self.call(hook, **arguments):
+            for thing in given or ():
+                yield name, thing
+
+    def given_by(self, plugin: str) -> list[str]:
+        """Say what a plugin gives: its providers, auth types and tables by name, its other hooks."""
+        named = [f"{kind} {name}" for (kind, name), owner in self._owners.items() if owner == plugin]
+        kinds = ("outrider_providers", "outrider_auth_types", "outrider_tables")
+        return named + [hook.removeprefix("outrider_") for hook in self.plugins[plugin].gives if hook not in kinds]
+
+    def owner(self, kind: str, name: str) -> str:
+        """Give the plugin that a provider, auth type or table came from."""
+        return self._owners[kind, name]
+
+    def plugin_of(self, module: str) -> str | None:
+        """Give the plugin whose code `module` is: its own module, or one of its package."""
+        for plugin in self.plugins.values():
+            root = plugin.module.__name__
+            if module == root or module.startswith(root + "."):
+                return plugin.name
+        return None
+
+    def _given(self, plugin: str, hook: str) -> Mapping[str, Any]:
+        given = self._call_one(plugin, hook, {})
+        if not isinstance(given, Mapping):
+            raise StartError(f"plugin '{plugin}': {hook} gives {type(given).__name__}; give a dict by name")
+        return given
+
+    def _claim(self, plugin: str, kind: str, name: str, thing: Any, into: dict[str, Any]) -> None:
+        if name in into:
+            raise StartError(f"plugins '{self.owner(kind, name)}' and '{plugin}' both give the {kind} '{name}'")
+        base = {"provider": Provider, "auth type": AuthType, "table": Options}[kind]
+        if not (isinstance(thing, type) and issubclass(thing, base)):
+            raise StartError(f"plugin '{plugin}': the {kind} '{name}' is not a subclass of {base.__name__}")
+        into[name] = thing
+        self._owners[kind, name] = plugin
+
+    def _register(self, name: str, version: str, module: ModuleType, builtin: bool) -> None:
+        if name in self.plugins:
+            raise StartError(f"two plugins are called '{name}'; uninstall one of them")
+        wanted = getattr(module, "OUTRIDER_API", API_VERSION)
+        if not isinstance(wanted, int) or wanted > API_VERSION:
+            raise StartError(
+                f"plugin '{name}' needs version {wanted} of the plugin interface, this Outrider has "
+                f"{API_VERSION}; upgrade outrider, or install an older {name}"
+            )
+        hooks = [name for name, thing in vars(module).items() if name.startswith("outrider_") and callable(thing)]
+        known = [spec for spec in vars(hookspecs) if spec.startswith("outrider_")]
+        for hook in hooks:
+            if hook not in known:
+                near = _nearest(hook, known)
+                raise StartError(f"plugin '{name}': there is no hook '{hook}'{near}")
+        try:
+            self._manager.register(module, name=name)
+            self._manager.check_pending()
+        except (pluggy.PluginValidationError, ValueError) as error:
+            raise StartError(f"plugin '{name}': {_first_line(error)}") from error
+        gives = tuple(hook for hook in hooks if self._implements_module(module, hook))
+        self.plugins[name] = Plugin(name, version, module, builtin, gives)
+
+    def _implements(self, name: str, hook: str) -> bool:
+        return hook in self.plugins[name].gives
+
+    def _implements_module(self, module: ModuleType, hook: str) -> bool:
+        return any(impl.plugin is module for impl in getattr(self._manager.hook, hook).get_hookimpls())
+
+    def _call_one(self, name: str, hook: str, arguments: dict[str, Any]) -> Any:
+        function = getattr(self.plugins[name].module, hook)
+        wanted = inspect.signature(function).parameters
+        try:
+            return function(**{key: value for key, value in arguments.items() if key in wanted})
+        except StartError:
+            raise
+        except Exception as error:
+            raise StartError(
+                f"plugin '{name}': {hook} raised {type(error).__name__}: {_first_line(error)}"
+            ) from error
+
+
+def load_plugins() -> Registry:
+    """Import and register every plugin: the built-in ones, then those that pip installed."""
+    from outrider_plugins import BUILTIN
+
+    from . import __version__
+
+    modules: list[tuple[str, str, ModuleType, bool]] = [
+        (path.rpartition(".")[2], __version__, import_module(path), True) for path in BUILTIN
+    ]
+    for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
+        modules.append((entry.name, _version(entry), _import(entry), False))
+    return Registry(modules)
+
+
+def _import(entry: EntryPoint) -> ModuleType:
+    try:
+        loaded = entry.load()
+    except Exception as error:
+        raise StartError(
+            f"plugin '{entry.name}': importing {entry.value} raised {type(error).__name__}: {_first_line(error)}"
+        ) from error
+    if not isinstance(loaded, ModuleType):
+        raise StartError(f"plugin '{entry.name}': {entry.value} is not a module; point the entry point at one")
+    return loaded
+
+
+def _version(entry: EntryPoint) -> str:
+    return entry.dist.version if entry.dist is not None else "unknown"
+
+
+def _provider_name(plugin: str, provider: Any) -> str:
+    name = getattr(provider, "name", "")
+    if not isinstance(name, str) or not name:
+        raise StartError(f"plugin '{plugin}': a provider has no name; set `name = \"...\"` in its class")
+    for field_name in getattr(provider, "credential_headers", ()):
+        header_field(field_name, "")
+    return name
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, list(known), n=1)
+    return f"; did you mean '{near[0]}'?" if near else f"; known are {', '.join(sorted(known))}"

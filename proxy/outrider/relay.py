@@ -1,0 +1,101 @@
+"""Pass a response on to the app, as it comes and at the app's pace.
+
+A body that breaks off breaks the app's connection too: a truncated response must never look complete.
+"""
+
+from __future__ import annotations
+
+from email.utils import formatdate
+from http import HTTPStatus
+from time import monotonic, time
+from typing import TYPE_CHECKING
+
+from .headers import serialize
+
+if TYPE_CHECKING:
+    from .connection import Connection
+    from .exchange import Exchange
+    from .response import Response
+
+_STATUS_LINES = {
+    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode("latin-1") for status in HTTPStatus
+}
+_OURS = (
+    b"%b%bOutrider-Id: %b\r\nOutrider-Attempts: %d\r\nVia: 1.1 outrider\r\n"
+    b"Server-Timing: outrider;dur=%.1f, wait;dur=%.1f, provider;dur=%.1f\r\n"
+)
+_CORS = b"access-control-"
+
+_date_second = 0
+_date_line = b""
+
+
+async def relay(
+    connection: Connection, exchange: Exchange, response: Response, *, keep: bool, http10: bool
+) -> None:
+    """Write the whole response. BrokenBody or ConnectionError when one side broke off."""
+    body = response.body
+    head_only = exchange.method == "HEAD" or response.status in (204, 304)
+    data = body.take()
+    framing = b""
+    chunked = False
+    if data is not None and body.length is None and not head_only:
+        framing = b"Content-Length: %d\r\n" % len(data)
+    elif body.length is not None and response.status != 204:
+        framing = b"Content-Length: %d\r\n" % body.length
+    elif data is None:
+        chunked = not http10
+        keep = keep and chunked
+        framing = b"Transfer-Encoding: chunked\r\n" if chunked else b""
+    if not keep:
+        framing += b"Connection: close\r\n"
+    elif http10:
+        framing += b"Connection: keep-alive\r\n"
+    head = _head(exchange, response, framing)
+    if data is not None:
+        connection.write(head if head_only else head + data)
+        if connection.writing_paused:
+            await connection.drained(exchange.integration.target.timeout.idle)
+        return
+    await _stream(connection, exchange, response, head, chunked)
+
+
+async def _stream(
+    connection: Connection, exchange: Exchange, response: Response, head: bytes, chunked: bool
+) -> None:
+    idle_s = exchange.integration.target.timeout.idle
+    read = response.body.read
+    connection.write(head)
+    while piece := await read():
+        connection.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
+        if connection.writing_paused:
+            await connection.drained(idle_s)
+    if chunked:
+        connection.write(b"0\r\n\r\n")
+
+
+def _head(exchange: Exchange, response: Response, framing: bytes) -> bytes:
+    total_s = exchange.response_s = monotonic() - exchange.started
+    fields = response.headers.fields
+    if "Origin" in exchange.headers:
+        fields = [pair for pair in fields if not pair[0].lower().startswith(_CORS)]
+    status = _STATUS_LINES.get(response.status) or b"HTTP/1.1 %d \r\n" % response.status
+    upstream_s, waited_s = exchange.upstream_s, exchange.waited_s
+    ours = _OURS % (
+        serialize(fields),
+        _date() if response.made_here else b"",
+        exchange.id.encode(),
+        exchange.attempts,
+        (total_s - upstream_s - waited_s) * 1e3,
+        waited_s * 1e3,
+        upstream_s * 1e3,
+    )
+    return b"%b%b%b\r\n" % (status, ours, framing)
+
+
+def _date() -> bytes:
+    global _date_second, _date_line
+    now = int(time())
+    if now != _date_second:
+        _date_second, _date_line = now, f"Date: {formatdate(now, usegmt=True)}\r\n".encode()
+    return _date_line

@@ -1,0 +1,123 @@
+"""A response: status, fields and an unread body, from a provider or made by Outrider."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, Callable, Iterable
+from typing import Protocol
+
+from .errors import BrokenBody
+from .headers import Field, Headers
+
+
+class Content(Protocol):
+    """The body of a response. Whoever drops a response closes it."""
+
+    @property
+    def length(self) -> int | None:
+        """Its length in bytes where the head says so, None where it does not."""
+
+    def take(self) -> bytes | None:
+        """Give all of it if all of it is here, else None. Never waits."""
+
+    async def read(self) -> bytes:
+        """Give the next piece, b"" at the end; BrokenBody when it breaks off."""
+
+    def close(self) -> None:
+        """Let go of where it comes from. A body that was not read to its end is cut off there."""
+
+
+class Whole:
+    """A body of bytes."""
+
+    __slots__ = ("_data", "length")
+
+    def __init__(self, data: bytes = b"", *, length: int | None = None) -> None:
+        self._data = data
+        self.length: int | None = len(data) if length is None else length
+
+    def take(self) -> bytes | None:
+        """Give it; the next piece is its end."""
+        data, self._data = self._data, b""
+        return data
+
+    async def read(self) -> bytes:
+        """Give it as one piece."""
+        return self.take() or b""
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class Generated:
+    """A body of unknown length, made piece by piece."""
+
+    __slots__ = ("_pieces", "length")
+
+    def __init__(self, pieces: AsyncGenerator[bytes, None]) -> None:
+        self._pieces = pieces
+        self.length: int | None = None
+
+    def take(self) -> bytes | None:
+        """It is never known to be whole."""
+        return None
+
+    async def read(self) -> bytes:
+        """Run the generator up to its next piece."""
+        try:
+            return await anext(self._pieces, b"")
+        except BrokenBody:
+            raise
+        except Exception as error:
+            raise BrokenBody(f"the body's source failed: {type(error).__name__}") from error
+
+    def close(self) -> None:
+        """Drop the generator: the event loop's hooks end it."""
+        del self._pieces
+
+
+class Response:
+    """What an attempt gave. The body is unread: pass the response on, or `close()` it."""
+
+    __slots__ = ("_on_close", "body", "headers", "made_here", "status")
+
+    def __init__(self, status: int, fields: Iterable[Field], body: Content, *, made_here: bool = False) -> None:
+        self.status = status
+        self.headers = Headers(fields)
+        self.body = body
+        self.made_here = made_here
+        """Whether Outrider made it; a provider's response otherwise."""
+        self._on_close: list[Callable[[], None]] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Response {self.status}{' made here' if self.made_here else ''}>"
+
+    def on_close(self, callback: Callable[[], None]) -> None:
+        """Call `callback` once, when the body has ended or was dropped."""
+        if self._on_close is None:
+            self._on_close = []
+        self._on_close.append(callback)
+
+    def close(self) -> None:
+        """Let go of the body; idempotent."""
+        self.body.close()
+        if self._on_close is not None:
+            callbacks, self._on_close = self._on_close, None
+            for callback in callbacks:
+                callback()
+
+
+def respond(status: int, body: object = b"", headers: Iterable[tuple[str, str]] = ()) -> Response:
+    """Make a response of Outrider's own: bytes as they are, text as UTF-8, anything else as JSON."""
+    fields = Headers()
+    for name, value in headers:
+        fields.add(name, value)
+    if isinstance(body, bytes):
+        data, kind = body, "application/octet-stream"
+    elif isinstance(body, str):
+        data, kind = body.encode(), "text/plain; charset=utf-8"
+    else:
+        data, kind = json.dumps(body).encode(), "application/json"
+    if data and "Content-Type" not in fields:
+        fields.add("Content-Type", kind)
+    return Response(status, fields, Whole(data), made_here=True)

@@ -1,0 +1,219 @@
+"""Secrets: references resolved at load, values kept in memory only, files read again when they change.
+
+A value is never in a repr, an error or a log: errors name the reference, which is no secret.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import os
+import shlex
+import stat
+import subprocess
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import quote
+
+from .config import SecretRef
+
+T = TypeVar("T")
+
+#: Seconds a `cmd:` may take.
+COMMAND_TIMEOUT_S = 30.0
+
+_log = logging.getLogger("outrider")
+
+
+class SecretMissing(Exception):
+    """A reference that gives no usable value; the text names the remedy, never the value."""
+
+
+class Secret:
+    """The value behind one reference. It changes when its file does."""
+
+    __slots__ = ("_stamp", "_value", "ref", "version")
+
+    def __init__(self, ref: SecretRef, value: str, stamp: object = None) -> None:
+        self.ref = ref
+        self._value = value
+        self._stamp = stamp
+        self.version = 1
+
+    def __repr__(self) -> str:
+        return f"<Secret {self.ref}>"
+
+    @property
+    def value(self) -> str:
+        """The value as it is now."""
+        return self._value
+
+    def derive(self, make: Callable[[str], T]) -> Callable[[], T]:
+        """Give a function that returns `make(value)`, made anew only after the value has changed."""
+        made, version = make(self._value), self.version
+
+        def derived() -> T:
+            nonlocal made, version
+            if version != self.version:
+                made, version = make(self._value), self.version
+            return made
+
+        return derived
+
+
+class Vault:
+    """Every secret of one configuration, one object for each reference."""
+
+    def __init__(self, folder: Path, environ: Mapping[str, str] | None = None, *, absent: bool = False) -> None:
+        self._folder = folder
+        self._absent = absent
+        """For commands that show what is configured: nothing is read, every value is a dash."""
+        self._environ = os.environ if environ is None else environ
+        self._secrets: dict[str, Secret] = {}
+
+    def __repr__(self) -> str:
+        return f"<Vault of {len(self._secrets)} secrets>"
+
+    def get(self, ref: SecretRef) -> Secret:
+        """Resolve a reference, once. SecretMissing tells what to do."""
+        known = self._secrets.get(str(ref))
+        if known is None:
+            stamp = self._stamp(ref)
+            value = "-" if self._absent else self._read(ref)
+            known = self._secrets[str(ref)] = Secret(ref, value, stamp)
+        return known
+
+    def files(self) -> list[Path]:
+        """Give the files that hold secrets, to be watched."""
+        return [self._path(secret.ref) for secret in self._secrets.values() if secret.ref.kind == "file"]
+
+    def refresh(self) -> list[SecretRef]:
+        """Read again what has changed on disk; a bad new value is logged and the old one stays."""
+        changed = []
+        for secret in self._secrets.values():
+            stamp = self._stamp(secret.ref)
+            if stamp == secret._stamp:
+                continue
+            try:
+                value = self._read(secret.ref)
+            except SecretMissing as missing:
+                _log.warning("%s; the value from before stays in use", missing)
+                continue
+            secret._stamp = stamp
+            if value != secret._value:
+                secret._value = value
+                secret.version += 1
+                changed.append(secret.ref)
+        return changed
+
+    def values(self) -> list[str]:
+        """Give every value, for the filter that keeps them out of the log."""
+        return [secret._value for secret in self._secrets.values()]
+
+    def _path(self, ref: SecretRef) -> Path:
+        return self._folder / Path(ref.name).expanduser()
+
+    def _stamp(self, ref: SecretRef) -> object:
+        """What changes when the file does, also when a symlink on the way is swapped."""
+        if ref.kind != "file":
+            return None
+        try:
+            found = os.stat(self._path(ref))
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+    def _read(self, ref: SecretRef) -> str:
+        value = {"env": self._from_env, "file": self._from_file, "cmd": _from_command}[ref.kind](ref)
+        if not value:
+            raise SecretMissing(f"the secret of {ref} is empty; {_remedy(ref)}")
+        if any(ord(char) < 0x20 or ord(char) == 0x7F for char in value):
+            raise SecretMissing(f"the secret of {ref} has a control character in it, a line break perhaps")
+        try:
+            value.encode("latin-1")
+        except UnicodeEncodeError:
+            raise SecretMissing(f"the secret of {ref} has characters that cannot stand in a header") from None
+        return value
+
+    def _from_env(self, ref: SecretRef) -> str:
+        value = self._environ.get(ref.name)
+        if value is None:
+            raise SecretMissing(f"no secret; set {ref.name}")
+        return value
+
+    def _from_file(self, ref: SecretRef) -> str:
+        path = self._path(ref)
+        try:
+            return path.read_text("utf-8").removesuffix("\n").removesuffix("\r")
+        except UnicodeDecodeError:
+            raise SecretMissing(f"the secret file {path} is not UTF-8 text") from None
+        except OSError as error:
+            reason = (error.strerror or type(error).__name__).lower()
+            raise SecretMissing(f"no secret; write it to the file {path} ({reason})") from None
+
+    def open_to_others(self) -> list[Path]:
+        """Give the secret files that others may read, for a warning (Kubernetes mounts them so)."""
+        found = []
+        for path in self.files():
+            try:
+                if stat.S_IMODE(path.stat().st_mode) & 0o077:
+                    found.append(path)
+            except OSError:
+                continue
+        return found
+
+
+def _from_command(ref: SecretRef) -> str:
+    try:
+        words = shlex.split(ref.name)
+        done = subprocess.run(
+            words, capture_output=True, text=True, timeout=COMMAND_TIMEOUT_S, stdin=subprocess.DEVNULL, check=False
+        )
+    except (ValueError, OSError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise SecretMissing(f"the command of {ref} cannot be run: {str(reason).lower()}") from None
+    except subprocess.TimeoutExpired:
+        raise SecretMissing(f"the command of {ref} took longer than {COMMAND_TIMEOUT_S:.0f} s") from None
+    except UnicodeDecodeError:
+        raise SecretMissing(f"the command of {ref} printed something that is not UTF-8 text") from None
+    if done.returncode != 0:
+        raise SecretMissing(f"the command of {ref} ended with exit code {done.returncode}; run it by hand to see why")
+    return done.stdout.removesuffix("\n").removesuffix("\r")
+
+
+def _remedy(ref: SecretRef) -> str:
+    return {
+        "env": f"set {ref.name}",
+        "file": f"write it to {ref.name}",
+        "cmd": "the command printed nothing",
+    }[ref.kind]
+
+
+def forms(value: str) -> Iterable[str]:
+    """Give the forms in which a value could show up in a text: plain, base64, percent-encoded, JSON."""
+    yield value
+    yield base64.b64encode(value.encode()).decode().rstrip("=")
+    yield quote(value, safe="")
+    yield json.dumps(value)[1:-1]
+
+
+class Redactor:
+    """Keeps every known secret out of log lines: the second line of defence, nothing relies on it."""
+
+    def __init__(self) -> None:
+        self.known: frozenset[str] = frozenset()
+        self._unwanted: list[str] = []
+
+    def know(self, values: Iterable[str]) -> None:
+        """Replace what is kept out. Values shorter than six characters are words, not secrets."""
+        self.known = frozenset(values)
+        found = {form for value in self.known if len(value) >= 6 for form in forms(value)}
+        self._unwanted = sorted(found, key=len, reverse=True)
+
+    def clean(self, text: str) -> str:
+        """Put `***` where a secret stands."""
+        for unwanted in self._unwanted:
+            text = text.replace(unwanted, "***")
+        return text

@@ -1,0 +1,223 @@
+"""The app's side of an exchange: from a parsed request to the last byte of its answer."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import traceback
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from aiohttp import hdrs
+from aiohttp.http import HttpVersion11, RawRequestMessage
+from aiohttp.web import RequestPayloadError
+from multidict import CIMultiDict, CIMultiDictProxy
+
+from . import gate
+from .body import Body
+from .errors import BrokenBody, Forbidden, Malformed, NotFound, OutriderError, PluginFailed, Unavailable
+from .events import ExchangeDone, ExchangeStarted, PluginRaised
+from .exchange import Exchange
+from .headers import connection_names
+from .ids import exchange_id
+from .problem import answer
+from .relay import relay
+
+if TYPE_CHECKING:
+    from aiohttp.streams import StreamReader
+
+    from .connection import Connection
+    from .integration import Integration
+    from .registry import Registry
+    from .response import Response
+    from .table import Table
+
+_log = logging.getLogger("outrider")
+_NO_HEADERS: CIMultiDictProxy[str] = CIMultiDictProxy(CIMultiDict())
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class Server:
+    """Answers requests against the current table; `table` is the one reference that a reload swaps."""
+
+    def __init__(self, table: Table, registry: Registry) -> None:
+        self.table = table
+        self.draining = False
+        self.connections = 0
+        """Connections that are open, on all listeners."""
+        self._registry = registry
+
+    async def handle(
+        self, connection: Connection, message: RawRequestMessage | Malformed, payload: StreamReader
+    ) -> bool:
+        """Answer one request; whether the connection may carry another."""
+        started = monotonic()
+        table = self.table
+        refusal: OutriderError | None = None
+        integration: Integration | None = None
+        rest, base = "", ""
+        if isinstance(message, OutriderError):
+            exchange = Exchange(exchange_id(), table.nobody, "", "", _NO_HEADERS, (), Body(), started=started)
+            return await self._refuse(connection, exchange, payload, message, http10=False)
+        headers = message.headers
+        try:
+            gate.check_request(message, table.max_body)
+            host = table.hosts.find(headers)
+            integration, rest, prefix = table.find(connection.listener.integration or host, message.path)
+            base = f"http://{headers[hdrs.HOST]}{prefix}"
+        except OutriderError as error:
+            refusal = error
+        exchange = Exchange(
+            exchange_id(),
+            integration or table.nobody,
+            message.method,
+            rest,
+            headers,
+            message.raw_headers,
+            _body(connection, message, payload, (integration or table.nobody).target.timeout.idle),
+            base=base,
+            named=connection_names(headers.getall(hdrs.CONNECTION)) if hdrs.CONNECTION in headers else frozenset(),
+            started=started,
+        )
+        http10 = message.version is not HttpVersion11
+        if refusal is None:
+            try:
+                self._admit(exchange, integration)
+            except OutriderError as error:
+                refusal = error
+        if refusal is not None:
+            return await self._refuse(connection, exchange, payload, refusal, http10=http10)
+        keep = not message.should_close and not connection.draining
+        return await self._carry(connection, exchange, payload, keep=keep, http10=http10)
+
+    def _admit(self, exchange: Exchange, integration: Integration | None) -> None:
+        """The rules that need to know whom the request is for."""
+        table = self.table
+        headers = exchange.headers
+        gate.check_origin(headers)
+        if table.clients is not None:
+            exchange.client = table.clients.admit(headers, integration, exchange.query)
+        if integration is None:
+            raise NotFound("no integration by this name is configured; `outrider show` lists them")
+        gate.check_upgrade(headers)
+        if self.draining:
+            raise Unavailable("outrider is shutting down", retry_after_s=1)
+
+    async def _carry(
+        self, connection: Connection, exchange: Exchange, payload: StreamReader, *, keep: bool, http10: bool
+    ) -> bool:
+        """Send an admitted exchange down its stack and pass on what comes back."""
+        table = self.table
+        table.in_flight += 1
+        for listen in table.started:
+            listen(ExchangeStarted(exchange))
+        status, broken = 0, True
+        response: Response | None = None
+        try:
+            try:
+                response = await exchange.integration.send(exchange)
+            except OutriderError as error:
+                response = answer(error, id=exchange.id, integration=exchange.integration)
+            except BrokenBody:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever a plugin raises is answered, and named
+                response = answer(self._blame(error), id=exchange.id, integration=exchange.integration)
+            keep = keep and payload.is_eof() and not connection.draining
+            status = response.status
+            await relay(connection, exchange, response, keep=keep, http10=http10)
+            broken = False
+            if not payload.is_eof():
+                await connection.linger(payload)
+            return keep
+        finally:
+            if response is not None:
+                response.close()
+            exchange.body.close()
+            table.in_flight -= 1
+            for listen in table.done:
+                listen(ExchangeDone(exchange, status, broken))
+
+    async def _refuse(
+        self,
+        connection: Connection,
+        exchange: Exchange,
+        payload: StreamReader,
+        error: OutriderError,
+        *,
+        http10: bool,
+    ) -> bool:
+        """Answer without sending anything; the connection ends where its framing is in doubt."""
+        table = self.table
+        for listen in table.started:
+            listen(ExchangeStarted(exchange))
+        integration = exchange.integration if exchange.integration is not table.nobody else None
+        response = answer(error, id=exchange.id, integration=integration)
+        keep = not isinstance(error, Malformed) and error.status != 426 and payload.is_eof() and not http10
+        broken = True
+        try:
+            await relay(connection, exchange, response, keep=keep, http10=http10)
+            broken = False
+            if not payload.is_eof() and hdrs.EXPECT not in exchange.headers:
+                await connection.linger(payload)
+        finally:
+            for listen in table.done:
+                listen(ExchangeDone(exchange, response.status, broken))
+        return keep
+
+    def _blame(self, error: Exception) -> OutriderError:
+        """Find whose code raised, from the innermost frame out; the log has the traceback."""
+        for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
+            plugin = self._registry.plugin_of(frame.f_globals.get("__name__", ""))
+            if plugin is not None:
+                _log.error("plugin '%s' raised on the request path", plugin, exc_info=error)
+                self.table.events.emit(PluginRaised(plugin))
+                return PluginFailed(plugin)
+        _log.error("a mistake of Outrider's own on the request path", exc_info=error)
+        return OutriderError("a mistake of Outrider's own; its log has the details")
+
+
+def _body(connection: Connection, message: RawRequestMessage, payload: StreamReader, idle_s: float) -> Body:
+    """Give the request's body: bytes where all of it has come, a stream otherwise."""
+    given = message.headers.get(hdrs.CONTENT_LENGTH)
+    if payload.is_eof() and payload.exception() is None:
+        data = payload.read_nowait()
+        return Body(data, length=len(data) if data or given is not None else None)
+    waits = message.headers.get(hdrs.EXPECT, "").lower() == "100-continue" and message.version is HttpVersion11
+    upload = _Upload(connection, payload, idle_s, waits=waits)
+    return Body(None, length=int(given) if given is not None else None, source=upload.read)
+
+
+class _Upload:
+    """Reads a body that streams: 100-continue when the first piece is wanted, a deadline for each."""
+
+    __slots__ = ("_connection", "_idle_s", "_payload", "_seen", "_waits")
+
+    def __init__(self, connection: Connection, payload: StreamReader, idle_s: float, *, waits: bool) -> None:
+        self._connection = connection
+        self._payload = payload
+        self._idle_s = idle_s
+        self._waits = waits
+        self._seen = 0
+
+    async def read(self) -> bytes:
+        """Give the next piece, b"" at the end."""
+        if self._waits:
+            self._waits = False
+            self._connection.write(_CONTINUE)
+        max_body = self._connection.listener.server.table.max_body
+        payload = self._payload
+        timer = asyncio.get_running_loop().call_later(self._idle_s, payload.set_exception, _stalled())
+        try:
+            piece = await payload.readany()
+        except RequestPayloadError as error:
+            raise Malformed("the request's body is not well-formed") from error
+        finally:
+            timer.cancel()
+        self._seen += len(piece)
+        if self._seen > max_body:
+            raise Malformed(f"the body is longer than server.max_body, {max_body} bytes", status=413)
+        return piece
+
+
+def _stalled() -> Malformed:
+    return Malformed("the request's body stopped coming", status=408)
