@@ -20,7 +20,7 @@ from bench.peers import PEERS, Peer  # noqa: E402
 from bench.report import Table  # noqa: E402
 
 NEED_WRK = {"requests", "idle"}
-QUICK = {"memory": ("outrider", "envoy"), "idle": ("outrider",)}
+QUICK = {"sse": ("outrider", "envoy"), "memory": ("outrider", "envoy"), "idle": ("outrider",)}
 """Whom a quick run asks where each peer takes long, unless --proxies says."""
 
 

@@ -12,13 +12,12 @@ RATIO_MAX = 1.2
 GROWTH_MAX_MB = 10.0
 """Memory that one long body may add, up or down."""
 
-
 TABLES = {"requests": ("get", "post"), "sse": ("sse",), "memory": ("memory",)}
 """The tables of each measurement that has bounds."""
 
 
 def broken(tables: Mapping[str, Table], chosen: Iterable[str]) -> list[str]:
-    """List in words every bound that does not hold, or that could not be tried, of the chosen measurements."""
+    """List in words every bound of the chosen measurements that does not hold or could not be tried."""
     wanted = [key for name in chosen for key in TABLES.get(name, ())]
     found = [f"{key}: not measured" for key in wanted if key not in tables]
     if not wanted:

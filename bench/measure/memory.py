@@ -14,7 +14,7 @@ COLUMNS = ("", "idle MB", "× Envoy", "+ down MB", "+ up MB", "down MB/s", "up M
 BODY_BYTES = 1_000_000_000
 BODY_BYTES_QUICK = 250_000_000
 REST_S = 3.0
-REST_QUICK_S = 2.0
+REST_QUICK_S = 1.5
 STALL_S = 1.0
 
 

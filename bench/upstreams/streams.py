@@ -21,7 +21,7 @@ PIECE = b"0123456789abcdef" * 8192  # 128 KiB
 
 def event(now_ns: int) -> bytes:
     """Make one event of 40 bytes as one chunk; it carries when it was sent, by the monotonic clock."""
-    body = b'data: {"t":%020d,"d":"x"}\n\n' % now_ns
+    body = b'data: {"t":%020d,"d":1}\n\n' % now_ns
     return b"%x\r\n%s\r\n" % (len(body), body)
 
 

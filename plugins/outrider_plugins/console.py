@@ -59,7 +59,7 @@ def _traffic(name: str) -> dict[str, object]:
         return {"in_flight": 0, "requests": 0, "errors": 0, "attempts": 0, "mean_ms": None}
     requests = sum(traffic.requests.values())
     return {
-        "in_flight": traffic.in_flight,
+        "in_flight": sum(one.in_flight for one in traffic.running),
         "requests": requests,
         "errors": sum(count for (_, status), count in traffic.requests.items() if status >= 400 or status == 0),
         "attempts": sum(traffic.attempts.values()),

@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable
 from time import monotonic
+from weakref import WeakSet
 
 from aiohttp import web
 from outrider.plugin import (
@@ -18,7 +19,7 @@ from outrider.plugin import (
     Events,
     Exchange,
     ExchangeDone,
-    ExchangeStarted,
+    Integration,
     PluginRaised,
     Reloaded,
     hookimpl,
@@ -63,10 +64,11 @@ class Histogram:
 class Traffic:
     """What was counted for one integration, across reloads."""
 
-    __slots__ = ("attempts", "in_flight", "overhead", "request", "requests", "upstream")
+    __slots__ = ("attempts", "overhead", "request", "requests", "running", "upstream")
 
     def __init__(self) -> None:
-        self.in_flight = 0
+        self.running: WeakSet[Integration] = WeakSet()
+        """As it runs now, and as it ran before a reload while that has exchanges under way."""
         self.requests: defaultdict[tuple[str, int], int] = defaultdict(int)
         """By method, and status or 0 for an app that left before there was one."""
         self.attempts: defaultdict[tuple[str, str], int] = defaultdict(int)
@@ -92,15 +94,10 @@ class Metrics(Collector):
         self.reloads = {True: 0, False: 0}
         self.reload_ok = True
 
-    def started(self, event: ExchangeStarted) -> None:
-        """Count an exchange in."""
-        self.traffic[event.exchange.integration.name].in_flight += 1
-
     def done(self, event: ExchangeDone) -> None:
         """Count an exchange out."""
         exchange: Exchange = event.exchange
         traffic = self.traffic[exchange.integration.name]
-        traffic.in_flight -= 1
         # Statuses have a hundred values a class: the label is made of them at the scrape.
         traffic.requests[exchange.method if exchange.method in METHODS else "OTHER", event.status] += 1
         traffic.request.add(monotonic() - exchange.started)
@@ -140,7 +137,7 @@ class Metrics(Collector):
                 requests.add_metric([name, method, label], count)
             for (target, result), count in traffic.attempts.items():
                 attempts.add_metric([name, target, result], count)
-            in_flight.add_metric([name], traffic.in_flight)
+            in_flight.add_metric([name], sum(one.in_flight for one in traffic.running))
             request.add_metric([name], traffic.request.buckets(), traffic.request.total)
             overhead.add_metric([name], traffic.overhead.buckets(), traffic.overhead.total)
             for target, histogram in traffic.upstream.items():
@@ -160,9 +157,14 @@ REGISTRY.register(METRICS)
 
 
 @hookimpl
+def outrider_integration_layers(integration: Integration) -> None:
+    """Know what runs, to tell how much of it is in flight. It needs no layer."""
+    METRICS.traffic[integration.name].running.add(integration)
+
+
+@hookimpl
 def outrider_subscribe(events: Events) -> None:
     """Count what happens."""
-    events.on(ExchangeStarted, METRICS.started)
     events.on(ExchangeDone, METRICS.done)
     events.on(AttemptDone, METRICS.attempted)
     events.on(PluginRaised, METRICS.raised)

@@ -21,13 +21,6 @@ Listener = Callable[[Any], None]
 
 
 @dataclass(slots=True)
-class ExchangeStarted:
-    """A request belongs to an integration, or to none that we know; nothing was decided yet."""
-
-    exchange: Exchange
-
-
-@dataclass(slots=True)
 class ExchangeDone:
     """Fires exactly once for every exchange, refused ones too, after its last byte.
 

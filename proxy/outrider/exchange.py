@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from .headers import Headers
+from .headers import NO_NAMES, Headers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -55,7 +55,7 @@ class Exchange:
         body: Body,
         *,
         base: str = "",
-        named: frozenset[bytes] = frozenset(),
+        named: frozenset[bytes] = NO_NAMES,
         started: float = 0.0,
     ) -> None:
         self.id = id
@@ -117,8 +117,7 @@ class Attempt:
         self.method = exchange.method
         self.target = exchange.target
         """The raw path and query, below the target's base path."""
-        self.headers = Headers.__new__(Headers)
-        self.headers.fields = to.request_filter.apply(exchange.raw_headers, exchange.named)
+        self.headers = Headers(to.request_filter.apply(exchange.raw_headers, exchange.named))
         self.number = exchange.attempts
         self.started = monotonic()
 

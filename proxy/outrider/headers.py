@@ -36,6 +36,7 @@ OURS = (b"outrider-", b"x-outrider-")
 OURS_OR_PROXY = (*OURS, b"proxy-")
 
 _REMEMBERED = 1024
+NO_NAMES: frozenset[bytes] = frozenset()
 
 
 class Headers:
@@ -43,8 +44,8 @@ class Headers:
 
     __slots__ = ("fields",)
 
-    def __init__(self, fields: Iterable[Field] = ()) -> None:
-        self.fields: list[Field] = list(fields)
+    def __init__(self, fields: list[Field] | None = None) -> None:
+        self.fields: list[Field] = [] if fields is None else fields
 
     def __iter__(self) -> Iterator[Field]:
         return iter(self.fields)
@@ -113,8 +114,8 @@ class Filter:
                 self._verdicts[name] = verdict
         return verdict
 
-    def apply(self, fields: Iterable[Field], named: frozenset[bytes] = frozenset()) -> list[Field]:
-        """Give the fields that pass; `named` are those that a Connection field names."""
+    def apply(self, fields: Iterable[Field], named: frozenset[bytes] = NO_NAMES) -> list[Field]:
+        """Give the fields that pass, as a new list; `named` are those that a Connection field names."""
         verdicts = self._verdicts
         try:
             kept = [pair for pair in fields if verdicts[pair[0]]]
@@ -125,8 +126,10 @@ class Filter:
         return kept
 
 
-def connection_names(values: Iterable[str]) -> frozenset[bytes]:
+def connection_names(values: list[str]) -> frozenset[bytes]:
     """Give the lower-case names that Connection fields list, all of them (RFC 9110 section 7.6.1)."""
+    if values == ["keep-alive"] or values == ["close"]:
+        return NO_NAMES
     names = (token.strip().lower() for value in values for token in value.split(","))
     return frozenset(token.encode("latin-1", "replace") for token in names if token)
 

@@ -97,9 +97,12 @@ class Integration:
         self.config = config
         self.target = target
         """The integration's own target."""
+        # Everything below is set by the compiler, once.
         self.stack: tuple[Placed[Exchange], ...] = ()
         self.target_stack: tuple[Placed[Attempt], ...] = ()
         self.keeps_body = False
+        self.in_flight = 0
+        """Exchanges under way."""
         self.send: ExchangeSend
 
     def __repr__(self) -> str:

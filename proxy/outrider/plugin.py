@@ -15,7 +15,7 @@ from .errors import (
     Unavailable,
     Unreachable,
 )
-from .events import AttemptDone, Events, ExchangeDone, ExchangeStarted, PluginRaised, Reloaded
+from .events import AttemptDone, Events, ExchangeDone, PluginRaised, Reloaded
 from .exchange import Attempt, Exchange
 from .headers import Field, Headers, field
 from .hookspecs import API_VERSION, hookimpl
@@ -43,7 +43,6 @@ __all__ = [
     "Exchange",
     "ExchangeDone",
     "ExchangeSend",
-    "ExchangeStarted",
     "Field",
     "Forbidden",
     "Generated",

@@ -54,7 +54,7 @@ def answer(error: OutriderError, *, id: str, integration: Integration | None) ->
     if error.retry_after_s is not None:
         headers.add("Retry-After", str(max(1, math.ceil(error.retry_after_s))))
     data = json.dumps(asdict(problem) if envelope is None else envelope).encode()
-    return Response(error.status, headers, Whole(data), made_here=True)
+    return Response(error.status, headers.fields, Whole(data), made_here=True)
 
 
 def _sf_string(text: str) -> str:

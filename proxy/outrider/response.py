@@ -81,7 +81,7 @@ class Response:
 
     __slots__ = ("_on_close", "body", "headers", "made_here", "status")
 
-    def __init__(self, status: int, fields: Iterable[Field], body: Content, *, made_here: bool = False) -> None:
+    def __init__(self, status: int, fields: list[Field], body: Content, *, made_here: bool = False) -> None:
         self.status = status
         self.headers = Headers(fields)
         self.body = body
@@ -120,4 +120,4 @@ def respond(status: int, body: object = b"", headers: Iterable[tuple[str, str]] 
         data, kind = json.dumps(body).encode(), "application/json"
     if data and "Content-Type" not in fields:
         fields.add("Content-Type", kind)
-    return Response(status, fields, Whole(data), made_here=True)
+    return Response(status, fields.fields, Whole(data), made_here=True)

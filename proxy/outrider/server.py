@@ -16,9 +16,9 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from . import gate
 from .body import Body
 from .errors import BrokenBody, Forbidden, Malformed, NotFound, OutriderError, PluginFailed, Unavailable
-from .events import ExchangeDone, ExchangeStarted, PluginRaised
+from .events import ExchangeDone, PluginRaised
 from .exchange import Exchange
-from .headers import connection_names
+from .headers import NO_NAMES, connection_names
 from .ids import exchange_id
 from .problem import answer
 from .relay import relay
@@ -76,7 +76,7 @@ class Server:
             message.raw_headers,
             _body(connection, message, payload, (integration or table.nobody).target.timeout.idle),
             base=base,
-            named=connection_names(headers.getall(hdrs.CONNECTION)) if hdrs.CONNECTION in headers else frozenset(),
+            named=connection_names(headers.getall(hdrs.CONNECTION)) if hdrs.CONNECTION in headers else NO_NAMES,
             started=started,
         )
         http10 = message.version is not HttpVersion11
@@ -108,20 +108,19 @@ class Server:
     ) -> bool:
         """Send an admitted exchange down its stack and pass on what comes back."""
         table = self.table
-        table.in_flight += 1
-        for listen in table.started:
-            listen(ExchangeStarted(exchange))
+        integration = exchange.integration
+        integration.in_flight += 1
         status, broken = 0, True
         response: Response | None = None
         try:
             try:
-                response = await exchange.integration.send(exchange)
+                response = await integration.send(exchange)
             except OutriderError as error:
-                response = answer(error, id=exchange.id, integration=exchange.integration)
+                response = answer(error, id=exchange.id, integration=integration)
             except BrokenBody:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever a plugin raises is answered, and named
-                response = answer(self._blame(error), id=exchange.id, integration=exchange.integration)
+                response = answer(self._blame(error), id=exchange.id, integration=integration)
             keep = keep and payload.is_eof() and not connection.draining
             status = response.status
             await relay(connection, exchange, response, keep=keep, http10=http10)
@@ -133,7 +132,7 @@ class Server:
             if response is not None:
                 response.close()
             exchange.body.close()
-            table.in_flight -= 1
+            integration.in_flight -= 1
             for listen in table.done:
                 listen(ExchangeDone(exchange, status, broken))
 
@@ -148,8 +147,6 @@ class Server:
     ) -> bool:
         """Answer without sending anything; the connection ends where its framing is in doubt."""
         table = self.table
-        for listen in table.started:
-            listen(ExchangeStarted(exchange))
         integration = exchange.integration if exchange.integration is not table.nobody else None
         response = answer(error, id=exchange.id, integration=integration)
         keep = not isinstance(error, Malformed) and error.status != 426 and payload.is_eof() and not http10

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING
 
-from .events import AttemptDone, ExchangeDone, ExchangeStarted
+from .events import ExchangeDone
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,10 +45,7 @@ class Table:
         self.events = events
         self.vault = vault
         self.max_body = config.server.max_body
-        self.in_flight = 0
-        self.started = events.of(ExchangeStarted)
         self.done = events.of(ExchangeDone)
-        self.attempt_done = events.of(AttemptDone)
         self._closers = list(closers)
 
     def __repr__(self) -> str:
@@ -66,6 +63,11 @@ class Table:
         if end < 0 or 0 <= query < end:
             end = query if query >= 0 else len(target)
         return self.integrations.get(target[1:end]), target[end:], target[:end]
+
+    @property
+    def in_flight(self) -> int:
+        """Exchanges that are under way in this table."""
+        return sum(integration.in_flight for integration in (*self.integrations.values(), self.nobody))
 
     async def close(self) -> None:
         """Close the pools of every target."""

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+
 from bench import machine
 
 pytestmark = pytest.mark.skipif(machine.problem() is not None, reason=str(machine.problem()))
@@ -36,7 +37,7 @@ def test_cpu_ns() -> None:
 def test_cpu_ns_of_children() -> None:
     """The CPU of a living child counts."""
     code = (
-        "import os, time\nif not os.fork():\n while time.process_time() < .2: pass\n print(flush=True)\n time.sleep(9)\n"
+        "import os, time\nif not os.fork():\n while time.process_time() < .2: pass\n print(flush=True)\n"
         "time.sleep(9)"
     )
 

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from bench import machine, upstreams, wire
 from bench.measure.sse import SENT
 from bench.upstreams import fixed
+
+from bench import machine, upstreams, wire
 
 pytestmark = pytest.mark.skipif(machine.problem() is not None, reason=str(machine.problem()))
 

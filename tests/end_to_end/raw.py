@@ -105,6 +105,12 @@ class Wire:
         ending = None if complete else self._ending
         return Answer(version, status, reason, headers, body, complete, ending, tuple(informational))
 
+    def interim(self) -> int:
+        """Read the head of one 1xx response and return its status."""
+        _, status, _, _ = self._head()
+        assert status < 200, f"{status} where a 1xx was awaited"
+        return status
+
     def rest(self) -> tuple[bytes, Ending]:
         """Read until the peer ends the connection, or says nothing for a while."""
         while self._more():
@@ -148,7 +154,8 @@ class Wire:
     def _exactly(self, count: int) -> tuple[bytes, bool]:
         while len(self._buffer) < count and self._more():
             pass
-        return self._take(count), len(self._buffer) >= 0 and self._taken == count
+        data = self._take(count)
+        return data, len(data) == count
 
     def _chunks(self) -> tuple[bytes, bool]:
         body = b""
@@ -197,7 +204,6 @@ class Wire:
     def _take(self, count: int) -> bytes:
         taken = bytes(self._buffer[:count])
         del self._buffer[:count]
-        self._taken = len(taken)
         return taken
 
 

@@ -39,7 +39,7 @@ class Listen(Parsed):
             if not 1 <= len(value[5:].encode()) <= 107:
                 raise ValueError('"unix:" needs a path of at most 107 bytes, e.g. "unix:/run/outrider.sock"')
             return cls("", 0, value[5:])
-        if value.startswith((":", "*:")):
+        if value.startswith((":", "*:")) and value.count(":") == 1:
             raise ValueError('needs a host: "127.0.0.1:8080", or "0.0.0.0:8080" for every interface')
         try:
             host, port = split_authority(value)

@@ -14,7 +14,6 @@ from .parsed import as_list
 from .secret import SecretRef
 from .values import PathText, Rate, Size, Timespan
 
-
 _Listeners = Annotated[
     tuple[Listen, ...],
     BeforeValidator(as_list),

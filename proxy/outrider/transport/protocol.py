@@ -1,0 +1,208 @@
+"""One connection to a provider: writes requests, parses what comes, and knows when it must be silent."""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from aiohttp.base_protocol import BaseProtocol
+from aiohttp.client_exceptions import ClientPayloadError
+from aiohttp.http import HttpResponseParser
+
+from ..errors import OutriderError, Rubbish, TooSlow, Unreachable
+
+if TYPE_CHECKING:
+    from aiohttp.connector import Connection
+    from aiohttp.http import RawResponseMessage
+    from aiohttp.streams import StreamReader
+
+READ_BUFFER = 64 * 1024
+MAX_FIELD = 32 * 1024
+MAX_FIELDS = 256
+
+
+class Protocol(BaseProtocol):
+    """What aiohttp's connector connects. It carries one request at a time.
+
+    aiohttp's own protocol makes a parser, a queue and a timer for each request; this keeps them.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self.idle = True
+        """Nothing is awaited: bytes that arrive now belong to nobody."""
+        self.uploaded = True
+        """Whether all of the request was written."""
+        self.waiting = False
+        """Whether somebody waits for a piece of the body."""
+        self.should_close = False
+        """Whether this connection has carried its last response."""
+        self.lease: Connection | None = None
+        """The connector's handle on this connection."""
+        self.idle_since = 0.0
+        self._head_only = False
+        self._payload: StreamReader | None = None
+        self._head: asyncio.Future[tuple[RawResponseMessage, StreamReader]] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._idle_s = 0.0
+        self._progress = 0.0
+
+    @property
+    def clean(self) -> bool:
+        """Whether it can carry another request: connected, and nothing has arrived unasked."""
+        return not self.should_close and self.transport is not None and not self.transport.is_closing()
+
+    def is_connected(self) -> bool:
+        """What the connector asks."""
+        return self.transport is not None and not self.transport.is_closing()
+
+    @property
+    def closed(self) -> asyncio.Future[None] | None:
+        """What the connector waits for when it closes: nothing."""
+        return None
+
+    def close(self) -> None:
+        """Close when what was written has left."""
+        self.should_close = True
+        if self.transport is not None:
+            self.transport.close()
+
+    def abort(self) -> None:
+        """Close now."""
+        self.should_close = True
+        self._relax()
+        if self.transport is not None:
+            self.transport.abort()
+
+    def begin(self, *, head_only: bool) -> asyncio.Future[tuple[RawResponseMessage, StreamReader]]:
+        """Take the connection for one request; the future gives the head of its response."""
+        self.idle = False
+        self.uploaded = True
+        if self._parser is None or head_only is not self._head_only:
+            self._head_only = head_only
+            self._parser = HttpResponseParser(
+                self,
+                self._loop,
+                READ_BUFFER,
+                payload_exception=ClientPayloadError,
+                response_with_body=not head_only,
+                read_until_eof=True,
+                auto_decompress=False,
+                max_line_size=MAX_FIELD,
+                max_field_size=MAX_FIELD,
+                max_headers=MAX_FIELDS,
+            )
+        self._head = self._loop.create_future()
+        return self._head
+
+    def end(self) -> None:
+        """Give the connection back after a whole response."""
+        self.idle = True
+        self._payload = None
+        self._relax()
+
+    def write(self, data: bytes) -> None:
+        """Write, unless the connection has ended: what waits for the response is told of that."""
+        if self.transport is not None:
+            self.transport.write(data)
+
+    async def drained(self) -> None:
+        """Wait until what was written has left."""
+        await self._drain_helper()
+
+    def expire_in(self, seconds: float) -> None:
+        """Fail the wait for the head after `seconds`; nothing once it is there."""
+        if self._head is None or self._head.done():
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(max(0.0, seconds), self._head_late)
+
+    def await_piece(self, idle_s: float) -> None:
+        """Fail the wait for a piece of the body after `idle_s`; one timer serves a whole stream."""
+        self.waiting = True
+        self._progress = monotonic()
+        if self._timer is None:
+            self._idle_s = idle_s
+            self._timer = self._loop.call_later(idle_s, self._piece_late)
+
+    def fail(self, error: OutriderError) -> None:
+        """End whatever waits on this connection."""
+        self.should_close = True
+        if self._head is not None and not self._head.done():
+            self._head.set_exception(error)
+        elif self._payload is not None:
+            self._payload.set_exception(error)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse; bytes that nobody asked for end the connection, so that they reach nobody."""
+        if self.idle or self._parser is None:
+            if data:
+                self.abort()
+            return
+        try:
+            messages, _, surplus = self._parser.feed_data(data)
+        except Exception:  # noqa: BLE001 - the parser has a dozen classes for rubbish
+            self.fail(Rubbish("the provider's answer is not HTTP"))
+            self.abort()
+            return
+        if surplus:
+            self.should_close = True
+        for message, payload in messages:
+            if message.should_close:
+                self.should_close = True
+            if 100 <= message.code <= 199 and message.code != 101:
+                continue
+            head = self._head
+            if head is None or head.done():
+                self.should_close = True  # a second response to one request
+                continue
+            self._payload = payload
+            self._relax()
+            head.set_result((message, payload))
+
+    def eof_received(self) -> None:
+        """Let the transport close; `connection_lost` tells what that means."""
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Tell what waits: a body may end here, if nothing says how long it is."""
+        self.should_close = True
+        self._relax()
+        parser, self._parser = self._parser, None
+        if parser is not None and not self.idle:
+            try:
+                if exc is not None:
+                    raise exc
+                parser.feed_eof()
+            except Exception as error:  # noqa: BLE001 - the same dozen
+                if self._payload is not None and not self._payload.is_eof():
+                    broken = ClientPayloadError("the body broke off")
+                    broken.__cause__ = error
+                    self._payload.set_exception(broken)
+        if self._head is not None and not self._head.done():
+            self._head.set_exception(
+                Unreachable("the provider closed the connection before it answered", token="connection_terminated")
+            )
+        super().connection_lost(exc)
+
+    def _relax(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _head_late(self) -> None:
+        self._timer = None
+        if self.uploaded:
+            self.fail(TooSlow("the provider did not answer in time"))
+        else:
+            self.fail(TooSlow("the request was not sent in time", token="connection_write_timeout"))
+
+    def _piece_late(self) -> None:
+        self._timer = None
+        late = monotonic() - self._progress
+        if self.waiting and late >= self._idle_s:
+            self.fail(TooSlow(f"the provider sent nothing for {self._idle_s:g} s", token="connection_read_timeout"))
+        else:
+            rest = self._idle_s - late if self.waiting else self._idle_s
+            self._timer = self._loop.call_later(rest, self._piece_late)

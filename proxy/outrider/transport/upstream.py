@@ -1,0 +1,217 @@
+"""Upstream: sends the attempts of one target, and checks every head before any of it is passed on."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import ssl
+from email.utils import formatdate
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from aiohttp.client_exceptions import ClientError
+
+from ..errors import BrokenBody, OutriderError, Rubbish
+from ..headers import HOP_BY_HOP, NO_NAMES, Field, Filter, Headers, connection_names, serialize
+from ..links import turn_back
+from ..response import Response
+from ..tasks import spawn
+from .pool import Pool
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from aiohttp.http import RawResponseMessage
+    from aiohttp.streams import StreamReader
+
+    from ..exchange import Attempt
+    from ..integration import Target
+    from .protocol import Protocol
+
+#: Bytes that may stand in a field: no control characters but the tab (RFC 9110 section 5.5).
+_CLEAN = bytes(byte for byte in range(256) if byte == 0x09 or (byte >= 0x20 and byte != 0x7F))
+_DIGITS = re.compile(r"[0-9]+")
+_EMPTY_STATUS = frozenset((204, 304))
+
+
+class Upstream:
+    """Sends attempts to one target over a pool of its own."""
+
+    def __init__(self, target: Target, *, tls: ssl.SSLContext | None, own_ports: Collection[int] = ()) -> None:
+        self._target = target
+        self._pool = Pool(target.base, tls=tls, own_ports=own_ports, connect_s=target.timeout.connect)
+        self._prefix = target.base.path
+        self._host_line = f" HTTP/1.1\r\nHost: {target.base.authority}\r\n".encode()
+        self._filter = Filter(HOP_BY_HOP)
+        self._response_s = target.timeout.response
+        self._idle_s = target.timeout.idle
+
+    def __repr__(self) -> str:
+        return f"<Upstream {self._target.base}>"
+
+    async def send(self, attempt: Attempt) -> Response:
+        """Send one attempt and give the response once its head is there."""
+        assert attempt.to is self._target, "an attempt goes to its own target only"
+        exchange = attempt.exchange
+        body = exchange.body
+        head = self._head(attempt)
+        started = monotonic()
+        pool = self._pool
+        upload: asyncio.Task[None] | None = None
+        protocol: Protocol | None = None
+        try:
+            protocol = pool.checkout() or await pool.connect()
+            waiter = protocol.begin(head_only=attempt.method == "HEAD")
+            if body.data is not None:
+                protocol.write(head + body.data if body.data else head)
+                protocol.expire_in(min(self._response_s, exchange.deadline - started))
+            else:
+                protocol.uploaded = False
+                protocol.write(head)
+                protocol.expire_in(exchange.deadline - started)
+                upload = spawn(self._upload(attempt, protocol), name=f"upload of {exchange.id}")
+            message, payload = await waiter
+            content = Content(pool, protocol, payload, upload, self._idle_s)
+            return Response(message.code, self._accept(message, attempt, content), content)
+        except BaseException:
+            if upload is not None:
+                upload.cancel()
+            if protocol is not None:
+                pool.drop(protocol)
+            raise
+        finally:
+            exchange.upstream_s += monotonic() - started
+
+    async def close(self) -> None:
+        """Close the pool; idle connections end at once."""
+        await self._pool.close()
+
+    def _head(self, attempt: Attempt) -> bytes:
+        target = self._prefix + attempt.target
+        if target[:1] != "/":
+            target = "/" + target
+        body = attempt.exchange.body
+        if body.length is not None:
+            framing = b"Via: 1.1 outrider\r\nContent-Length: %d\r\n\r\n" % body.length
+        elif body.data is None:
+            framing = b"Via: 1.1 outrider\r\nTransfer-Encoding: chunked\r\n\r\n"
+        else:
+            framing = b"Via: 1.1 outrider\r\n\r\n"
+        line = f"{attempt.method} {target}".encode("utf-8", "surrogateescape")
+        return line + self._host_line + serialize(attempt.headers.fields) + framing
+
+    async def _upload(self, attempt: Attempt, protocol: Protocol) -> None:
+        """Write a body that streams, at the pace at which the provider takes it."""
+        body = attempt.exchange.body
+        chunked = body.length is None
+        pieces = body.pieces()
+        try:
+            async for piece in pieces:
+                protocol.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
+                if protocol.writing_paused:
+                    await protocol.drained()
+            if chunked:
+                protocol.write(b"0\r\n\r\n")
+            protocol.uploaded = True
+            protocol.expire_in(min(self._response_s, attempt.exchange.deadline - monotonic()))
+        except OutriderError as error:
+            protocol.fail(error)
+        except (OSError, ClientError):
+            pass  # the connection ended: the wait for its response tells what happened
+        finally:
+            await pieces.aclose()
+
+    def _accept(self, message: RawResponseMessage, attempt: Attempt, content: Content) -> list[Field]:
+        """Check a head before any of it is passed on, and give the fields that are."""
+        status = message.code
+        if not 200 <= status <= 599:
+            raise Rubbish(f"the provider answered with status {status:03}")
+        minor = message.version[1]
+        if message.version[0] != 1 or minor not in (0, 1):
+            raise Rubbish("the provider answered in a version of HTTP that is not spoken here")
+        raw = message.raw_headers
+        if b"".join([name + value for name, value in raw]).translate(None, _CLEAN):
+            raise Rubbish("the provider's header has a control character")
+        headers = message.headers
+        length: int | None = None
+        if "Content-Length" in headers:
+            lengths = headers.getall("Content-Length")
+            if len(set(lengths)) > 1 or _DIGITS.fullmatch(lengths[0]) is None:
+                raise Rubbish("the provider's Content-Length is not one number")
+            length = int(lengths[0])
+        if "Transfer-Encoding" in headers:
+            codings = headers.getall("Transfer-Encoding")
+            if length is not None:
+                raise Rubbish("the provider sent both Content-Length and Transfer-Encoding")
+            if len(codings) > 1 or codings[0].lower() != "chunked" or minor == 0:
+                raise Rubbish(
+                    "the provider used a transfer coding other than chunked", token="http_response_transfer_coding"
+                )
+        named = connection_names(headers.getall("Connection")) if "Connection" in headers else NO_NAMES
+        fields = self._filter.apply(raw, named)
+        if "Location" in headers or "Link" in headers or "Content-Location" in headers:
+            fields = turn_back(fields, self._target.base, attempt.exchange.base)
+        if "Date" not in headers:
+            fields.append((b"Date", formatdate(usegmt=True).encode()))
+        content.length = length
+        content.empty = attempt.method == "HEAD" or status in _EMPTY_STATUS
+        return fields
+
+
+class Content:
+    """The body of a provider's response, read from its connection."""
+
+    __slots__ = ("_idle_s", "_payload", "_pool", "_protocol", "_upload", "empty", "length")
+
+    def __init__(
+        self,
+        pool: Pool,
+        protocol: Protocol,
+        payload: StreamReader,
+        upload: asyncio.Task[None] | None,
+        idle_s: float,
+    ) -> None:
+        self._pool = pool
+        self._protocol: Protocol | None = protocol
+        self._payload = payload
+        self._upload = upload
+        self._idle_s = idle_s
+        self.length: int | None = None
+        self.empty = False
+
+    def take(self) -> bytes | None:
+        """Give all of it if all of it is here."""
+        if self.empty:
+            return b""
+        payload = self._payload
+        if not payload.is_eof() or payload.exception() is not None:
+            return None
+        return payload.read_nowait()
+
+    async def read(self) -> bytes:
+        """Give the next piece."""
+        protocol = self._protocol
+        if self.empty or protocol is None:
+            return b""
+        protocol.await_piece(self._idle_s)
+        try:
+            return await self._payload.readany()
+        except OutriderError as error:
+            raise BrokenBody(error.detail) from error
+        except (ClientError, OSError, RuntimeError) as error:
+            raise BrokenBody(f"the provider's connection broke: {type(error).__name__}") from error
+        finally:
+            protocol.waiting = False
+
+    def close(self) -> None:
+        """Put the connection back after a whole body, cut it off otherwise."""
+        protocol, self._protocol = self._protocol, None
+        if protocol is None:
+            return
+        if self._upload is not None:
+            self._upload.cancel()
+        whole = self.empty or (self._payload.is_eof() and self._payload.exception() is None)
+        if whole and protocol.uploaded:
+            self._pool.put_back(protocol)
+        else:
+            self._pool.drop(protocol)
