@@ -2,7 +2,9 @@
 
 if __name__ != "outrider_plugins":
     # `plugins/` is a source root, not a package: a second copy of every class would not match the first.
-    raise ImportError(f"import 'outrider_plugins', not {__name__!r}: 'plugins/' is a source root, not a package")
+    raise ImportError(
+        f"import 'outrider_plugins', not {__name__!r}: 'plugins/' is a source root, not a package"
+    )
 
 BUILTIN = (
     "outrider_plugins.auth",

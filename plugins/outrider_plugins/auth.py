@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Annotated, Any
 
+from pydantic import AfterValidator
+
 from outrider.plugin import (
     Attempt,
     AttemptSend,
@@ -27,20 +29,31 @@ from outrider.plugin import (
     hookimpl,
     with_parameter,
 )
-from pydantic import AfterValidator
 
 
 def _header_name(name: str) -> str:
-    if not name or not all(char.isalnum() or char in "!#$%&'*+-.^_`|~" for char in name) or not name.isascii():
-        raise ValueError("must be the name of a header field, e.g. \"X-Api-Key\"")
-    if name.lower() in ("host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "expect"):
+    if (
+        not name
+        or not all(char.isalnum() or char in "!#$%&'*+-.^_`|~" for char in name)
+        or not name.isascii()
+    ):
+        raise ValueError('must be the name of a header field, e.g. "X-Api-Key"')
+    if name.lower() in (
+        "host",
+        "content-length",
+        "transfer-encoding",
+        "connection",
+        "upgrade",
+        "te",
+        "expect",
+    ):
         raise ValueError("this field belongs to the connection; a credential cannot stand in it")
     return name
 
 
 def _format(text: str) -> str:
     if text.count("{secret}") != 1 or text.replace("{secret}", "").count("{"):
-        raise ValueError("must contain {secret} once, e.g. \"Token {secret}\"")
+        raise ValueError('must contain {secret} once, e.g. "Token {secret}"')
     field("x", text)
     return text
 
@@ -97,7 +110,8 @@ class Basic(AuthType):
             text = f"{_value(target, user)}:{_value(target, password) if password is not None else ''}"
             return field("Authorization", "Basic " + base64.b64encode(text.encode()).decode())
 
-        sources = [target.secret(ref).derive(pair) for ref in (password, user) if isinstance(ref, SecretRef)]
+        refs = [ref for ref in (password, user) if isinstance(ref, SecretRef)]
+        sources = [target.secret(ref).derive(pair) for ref in refs]
         fixed = pair("") if not sources else None
 
         async def authorized(attempt: Attempt) -> Response:
@@ -112,7 +126,7 @@ class Basic(AuthType):
 
 
 class Header(AuthType):
-    """`[integrations.NAME.auth]` with `type = "header"`: a field of any name, its value dressed by `format`."""
+    """`[integrations.NAME.auth]` with `type = "header"`: any field, dressed by `format`."""
 
     name: Annotated[str, AfterValidator(_header_name)]
     value: SecretRefs
@@ -184,4 +198,6 @@ def outrider_target_layers(target: Target) -> Iterable[Layer[Attempt]]:
     """Give the layer that authenticates a target, of whichever plugin its auth type comes from."""
     if target.auth is None or isinstance(target.auth, NoAuth | Pass):
         return []
-    return [Layer(stage=Stage.AUTH, wrap=partial(target.auth.wrap, target), name=target.config.auth_type or "")]
+    return [
+        Layer(stage=Stage.AUTH, wrap=partial(target.auth.wrap, target), name=target.config.auth_type or "")
+    ]

@@ -7,6 +7,7 @@ from importlib.resources import files
 from time import monotonic
 
 from aiohttp import web
+
 from outrider.plugin import APP, App, Integration, hookimpl
 
 from .metrics import METRICS
@@ -47,7 +48,7 @@ def describe(app: App) -> Mapping[str, object]:
 
 def _running(integration: Integration) -> dict[str, object]:
     return {
-        "base_url": str(integration.target.base),
+        "base_url": integration.target.where,
         "stack": integration.describe(),
         "paths": [f"/{integration.name}/", f"http://{integration.name}.localhost/"],
     }
@@ -61,7 +62,9 @@ def _traffic(name: str) -> dict[str, object]:
     return {
         "in_flight": sum(one.in_flight for one in traffic.running),
         "requests": requests,
-        "errors": sum(count for (_, status), count in traffic.requests.items() if status >= 400 or status == 0),
+        "errors": sum(
+            count for (_, status), count in traffic.requests.items() if status >= 400 or status == 0
+        ),
         "attempts": sum(traffic.attempts.values()),
         "mean_ms": round(traffic.request.total / requests * 1e3, 1) if requests else None,
     }

@@ -14,6 +14,11 @@ from time import monotonic
 from weakref import WeakSet
 
 from aiohttp import web
+from prometheus_client import REGISTRY
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+
 from outrider.plugin import (
     AttemptDone,
     Events,
@@ -24,13 +29,26 @@ from outrider.plugin import (
     Reloaded,
     hookimpl,
 )
-from prometheus_client import REGISTRY
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
-from prometheus_client.exposition import choose_encoder
-from prometheus_client.registry import Collector
 
 #: Seconds. APIs answer within tens of milliseconds, language models within minutes.
-REQUEST_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
+REQUEST_BUCKETS = (
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    1.0,
+    2.5,
+    5.0,
+    10.0,
+    30.0,
+    60.0,
+    120.0,
+    300.0,
+    600.0,
+)
 OVERHEAD_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1.0)
 
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
@@ -123,12 +141,28 @@ class Metrics(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """Give every family, as the numbers are now."""
-        requests = CounterMetricFamily("outrider_requests", "Requests answered.", labels=["integration", "method", "status"])
-        attempts = CounterMetricFamily("outrider_attempts", "Attempts at a target.", labels=["integration", "target", "result"])
+        requests = CounterMetricFamily(
+            "outrider_requests", "Requests answered.", labels=["integration", "method", "status"]
+        )
+        attempts = CounterMetricFamily(
+            "outrider_attempts", "Attempts at a target.", labels=["integration", "target", "result"]
+        )
         in_flight = GaugeMetricFamily("outrider_in_flight", "Requests under way.", labels=["integration"])
-        request = HistogramMetricFamily("outrider_request_seconds", "From a request to the last byte of its answer.", labels=["integration"])
-        upstream = HistogramMetricFamily("outrider_upstream_seconds", "An attempt, up to the head of the provider's response.", labels=["integration", "target"])
-        overhead = HistogramMetricFamily("outrider_overhead_seconds", "What Outrider took itself, without the provider and without waiting on purpose.", labels=["integration"])
+        request = HistogramMetricFamily(
+            "outrider_request_seconds",
+            "From a request to the last byte of its answer.",
+            labels=["integration"],
+        )
+        upstream = HistogramMetricFamily(
+            "outrider_upstream_seconds",
+            "An attempt, up to the head of the provider's response.",
+            labels=["integration", "target"],
+        )
+        overhead = HistogramMetricFamily(
+            "outrider_overhead_seconds",
+            "What Outrider took itself, without the provider and without waiting on purpose.",
+            labels=["integration"],
+        )
         for name, traffic in list(self.traffic.items()):
             counted: defaultdict[tuple[str, str], int] = defaultdict(int)
             for (method, status), count in traffic.requests.items():
@@ -142,13 +176,21 @@ class Metrics(Collector):
             overhead.add_metric([name], traffic.overhead.buckets(), traffic.overhead.total)
             for target, histogram in traffic.upstream.items():
                 upstream.add_metric([name, target], histogram.buckets(), histogram.total)
-        errors = CounterMetricFamily("outrider_plugin_errors", "Times a plugin raised where it must not.", labels=["plugin"])
+        errors = CounterMetricFamily(
+            "outrider_plugin_errors", "Times a plugin raised where it must not.", labels=["plugin"]
+        )
         for plugin, count in self.plugin_errors.items():
             errors.add_metric([plugin], count)
-        reloads = CounterMetricFamily("outrider_config_reloads", "Times the configuration was read again.", labels=["result"])
+        reloads = CounterMetricFamily(
+            "outrider_config_reloads", "Times the configuration was read again.", labels=["result"]
+        )
         for ok, count in self.reloads.items():
             reloads.add_metric(["ok" if ok else "refused"], count)
-        reload_ok = GaugeMetricFamily("outrider_config_ok", "1 while the file on disk is what runs, 0 after a refused reload.", value=int(self.reload_ok))
+        reload_ok = GaugeMetricFamily(
+            "outrider_config_ok",
+            "1 while the file on disk is what runs, 0 after a refused reload.",
+            value=int(self.reload_ok),
+        )
         return [requests, attempts, in_flight, request, upstream, overhead, errors, reloads, reload_ok]
 
 

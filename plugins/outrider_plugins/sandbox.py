@@ -76,7 +76,9 @@ class Sandbox(LocalProvider):
             limit["X-RateLimit-Remaining"] = "0"
             return _failure(429, "too many requests", {**limit, "Retry-After": limit["X-RateLimit-Reset"]})
         path, _, query = attempt.target.partition("?")
-        response = await self._answer(attempt, path, {name: values[-1] for name, values in parse_qs(query).items()})
+        response = await self._answer(
+            attempt, path, {name: values[-1] for name, values in parse_qs(query).items()}
+        )
         for name, value in limit.items():
             response.headers.add(name, value)
         return response
@@ -101,7 +103,9 @@ class Sandbox(LocalProvider):
     async def _answer(self, attempt: Attempt, path: str, query: Mapping[str, str]) -> Response:
         match attempt.method, path.strip("/").split("/"):
             case _, [""]:
-                return respond(200, {"sandbox": [line.strip() for line in (__doc__ or "").splitlines()[4:] if line]})
+                return respond(
+                    200, {"sandbox": [line.strip() for line in (__doc__ or "").splitlines()[4:] if line]}
+                )
             case "POST", ["v1", "charges"]:
                 return respond(200, self._charge(await _read(attempt)))
             case "GET" | "HEAD", ["v1", "charges"]:
@@ -126,13 +130,20 @@ class Sandbox(LocalProvider):
 
     def _charge(self, body: bytes) -> dict[str, object]:
         self._made += 1
-        charge: dict[str, object] = {"id": f"ch_{self._made}", "object": "charge", "paid": True, "created": int(time())}
+        charge: dict[str, object] = {
+            "id": f"ch_{self._made}",
+            "object": "charge",
+            "paid": True,
+            "created": int(time()),
+        }
         try:
             given = json.loads(body or b"{}")
         except ValueError:
             given = {name: values[-1] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
         if isinstance(given, dict):
-            charge.update({name: given[name] for name in ("amount", "currency", "description") if name in given})
+            charge.update(
+                {name: given[name] for name in ("amount", "currency", "description") if name in given}
+            )
         self._charges[str(charge["id"])] = charge
         if len(self._charges) > KEPT:
             self._charges.popitem(last=False)

@@ -100,13 +100,18 @@ class Admin:
         if request.method not in gate.METHODS:
             raise Malformed("the method is not one that is understood", status=501)
         config = self._app.table.config
-        names = [*config.server.hosts, *(gate.host_of_listener(self._address.host) if self._address.host else ())]
-        gate.Hosts(names, ()).find(request.headers)  # type: ignore[arg-type]
-        gate.check_origin(request.headers, page=request.method in _READ)  # type: ignore[arg-type]
+        names = [
+            *config.server.hosts,
+            *(gate.host_of_listener(self._address.host) if self._address.host else ()),
+        ]
+        gate.Hosts(names, ()).find(request.headers)
+        gate.check_origin(request.headers, page=request.method in _READ)
         if config.server.admin_token is None or request.path in _OPEN:
             return
         token = self._app.table.vault.get(config.server.admin_token).value.encode()
-        offered = [one for field in request.headers.getall("Authorization", ()) for one in bearer_or_basic(field)]
+        offered = [
+            one for field in request.headers.getall("Authorization", ()) for one in bearer_or_basic(field)
+        ]
         if not any(hmac.compare_digest(one.encode("utf-8", "surrogateescape"), token) for one in offered):
             raise Unauthorized("the admin listener wants admin_token as a Bearer")
 

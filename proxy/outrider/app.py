@@ -141,11 +141,9 @@ class App:
         for listener in self.listeners:
             listener.close()
             listener.drain()
-        until = monotonic() + grace_s
-        while any(not listener.idle for listener in self.listeners) and monotonic() < until:
-            await asyncio.sleep(0.02)
-        left = sum(not listener.idle for listener in self.listeners)
-        if left:
+        try:
+            await asyncio.wait_for(self.server.wait_empty(), grace_s)
+        except TimeoutError:
             _log.warning("requests were still under way after %g s (server.grace) and were cut off", grace_s)
             for listener in self.listeners:
                 listener.abort()
@@ -159,6 +157,6 @@ def _addresses(config: Config) -> list[tuple[Listen, str]]:
 
 async def _retire(table: Table) -> None:
     """Close the pools of a table when its last exchange has ended."""
-    while table.in_flight:
+    while table.in_flight:  # noqa: ASYNC110 - asked once a second, instead of told for every request
         await asyncio.sleep(1)
     await table.close()

@@ -19,7 +19,7 @@ _kept_in_all = 0
 class Body:
     """A request's body. `length` is its Content-Length in bytes, None where it is chunked or absent."""
 
-    __slots__ = ("_kept", "_kept_bytes", "_keeps", "_source", "_started", "_whole", "data", "length")
+    __slots__ = ("_keeps", "_kept", "_kept_bytes", "_source", "_started", "_whole", "data", "length")
 
     def __init__(
         self,

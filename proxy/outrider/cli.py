@@ -61,13 +61,7 @@ def run(registry: Registry, path: Path) -> None:
     async def serve() -> None:
         await App(path, registry, compiled).run(click.echo)
 
-    try:
-        import uvloop
-
-        new_loop = uvloop.new_event_loop
-    except ImportError:  # no CPython, no uvloop
-        new_loop = asyncio.new_event_loop
-    with asyncio.Runner(loop_factory=new_loop) as runner:
+    with asyncio.Runner(loop_factory=_new_event_loop) as runner:
         runner.run(serve())
 
 
@@ -144,7 +138,16 @@ def _compile(registry: Registry, path: Path, *, secrets: bool = True) -> Compile
 def _sleepers(names: list[str]) -> str:
     if not names:
         return ""
-    return f"; {', '.join(names)} {'is a draft' if len(names) == 1 else 'are drafts'} without a secret, and not routed"
+    drafts = "is a draft" if len(names) == 1 else "are drafts"
+    return f"; {', '.join(names)} {drafts} without a secret, and not routed"
+
+
+def _new_event_loop() -> asyncio.AbstractEventLoop:
+    try:
+        import uvloop
+    except ImportError:  # it is for CPython alone
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
 
 
 def _raise_open_files() -> None:

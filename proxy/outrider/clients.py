@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .integration import Integration
     from .secrets import Secret
 
-TOKEN_FIELD = "Outrider-Token"
+CLIENT_FIELD = "Outrider-Token"
 _FIELDS = ("X-Api-Key", "Api-Key")
 
 
@@ -41,18 +41,20 @@ class Clients:
     def __init__(self, clients: list[Client]) -> None:
         self._clients = clients
 
-    def admit(
-        self, headers: CIMultiDictProxy[str], integration: Integration | None, query: str
-    ) -> str:
+    def admit(self, headers: CIMultiDictProxy[str], integration: Integration | None, query: str) -> str:
         """Give the caller's name; Unauthorized or Forbidden otherwise."""
         found: Client | None = None
         for offered in _offered(headers, integration, query):
             found = self._find(offered.encode("utf-8", "surrogateescape")) or found
         if found is None:
             raise Unauthorized(
-                f"no client is known by this call; send its token in {TOKEN_FIELD}, or where the provider's key goes"
+                f"the client is not known; send its token in {CLIENT_FIELD}, or where the provider's key goes"
             )
-        if integration is not None and found.integrations is not None and integration.name not in found.integrations:
+        if (
+            integration is not None
+            and found.integrations is not None
+            and integration.name not in found.integrations
+        ):
             raise Forbidden(f"client '{found.name}' may not call integration '{integration.name}'")
         return found.name
 
@@ -81,8 +83,8 @@ def bearer_or_basic(authorization: str) -> Iterator[str]:
 
 
 def _offered(headers: CIMultiDictProxy[str], integration: Integration | None, query: str) -> Iterator[str]:
-    yield from headers.getall(TOKEN_FIELD, ())
-    if integration is not None and integration.target.passes_credentials:
+    yield from headers.getall(CLIENT_FIELD, ())
+    if integration is not None and not integration.target.credential_headers:
         return  # what the app sends there is the provider's, and goes to the provider
     for value in headers.getall("Authorization", ()):
         yield from bearer_or_basic(value)

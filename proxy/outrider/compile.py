@@ -25,7 +25,7 @@ from .table import Table
 from .transport import Upstream, tls_context
 
 if TYPE_CHECKING:
-    from .config import Config, Loaded, SecretRef
+    from .config import Config, Loaded
     from .events import Listener
     from .layers import AttemptSend, ExchangeSend
     from .response import Response
@@ -55,7 +55,9 @@ class Compiled:
 class Compiler:
     """Compiles one file, with the plugins that are installed."""
 
-    def __init__(self, path: Path, registry: Registry, *, secrets: bool = True, own_ports: Collection[int] = ()) -> None:
+    def __init__(
+        self, path: Path, registry: Registry, *, secrets: bool = True, own_ports: Collection[int] = ()
+    ) -> None:
         self._path = path
         self._registry = registry
         self._secrets = secrets
@@ -85,7 +87,10 @@ class Compiler:
                 continue
             for where, text in missing:
                 self._problem(compiled, where, text)
-        for table, options in (("server", config.server), *((f"clients.{n}", c) for n, c in config.clients.items())):
+        for table, options in (
+            ("server", config.server),
+            *((f"clients.{n}", c) for n, c in config.clients.items()),
+        ):
             for where, text in self._missing(compiled, tuple(table.split(".", 1)), options, vault):
                 self._problem(compiled, where, text)
         for plugin, text in self._registry.each("outrider_check", config=config):
@@ -131,7 +136,9 @@ class Compiler:
         for placed in (*outer, *inner):
             if (placed in outer) != (placed.layer.stage in OUTER):
                 hook = "outrider_integration_layers" if placed in outer else "outrider_target_layers"
-                raise StartError(f"plugin '{placed.plugin}': Stage.{placed.layer.stage.name} is not for {hook}")
+                raise StartError(
+                    f"plugin '{placed.plugin}': Stage.{placed.layer.stage.name} is not for {hook}"
+                )
         innermost: AttemptSend
         upstream: Upstream | None = None
         if section.auth_pending:
@@ -140,7 +147,11 @@ class Compiler:
             innermost = _timed(provider.serve)
         else:
             tls = section.tls
-            context = tls_context(*(_below(self._path.parent, p) for p in (tls.ca, tls.cert, tls.key))) if tls else None
+            context = (
+                tls_context(*(_below(self._path.parent, p) for p in (tls.ca, tls.cert, tls.key)))
+                if tls
+                else None
+            )
             upstream = Upstream(target, tls=context, own_ports=self._own_ports)
             innermost = upstream.send
         send = compose([placed for placed in inner if placed.layer.stage > Stage.RETRY], innermost)
@@ -160,7 +171,9 @@ class Compiler:
         placed = []
         for plugin, layer in self._registry.each(hook, **arguments):
             if not isinstance(layer, Layer):
-                raise StartError(f"plugin '{plugin}': {hook} gives {type(layer).__name__}; give outrider.plugin.Layer")
+                raise StartError(
+                    f"plugin '{plugin}': {hook} gives {type(layer).__name__}; give outrider.plugin.Layer"
+                )
             placed.append(Placed(plugin, layer))
         return arrange(placed, owner=f"integration '{owner}'")
 
@@ -169,7 +182,11 @@ class Compiler:
             return None
         return Clients(
             [
-                Client(name, vault.get(one.token), None if one.integrations is None else frozenset(one.integrations))
+                Client(
+                    name,
+                    vault.get(one.token),
+                    None if one.integrations is None else frozenset(one.integrations),
+                )
                 for name, one in config.clients.items()
             ]
         )
@@ -283,7 +300,8 @@ def _timed(serve: AttemptSend) -> AttemptSend:
 def _without_credential(auth_type: str) -> AttemptSend:
     async def refused(attempt: Attempt) -> Response:
         raise Unavailable(
-            f"no plugin carries auth type '{auth_type}', so there is no credential to put on", retry_after_s=60
+            f"no plugin carries auth type '{auth_type}', so there is no credential to put on",
+            retry_after_s=60,
         )
 
     return refused

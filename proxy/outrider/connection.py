@@ -42,7 +42,16 @@ Handle: TypeAlias = "Callable[[Connection, RawRequestMessage | Malformed, Stream
 class Connection(web.RequestHandler):
     """One connection of an app. `handle` answers each request and says whether there may be another."""
 
-    __slots__ = ("_expected", "_head_bytes", "_head_timer", "_line_done", "busy", "draining", "handle", "listener")
+    __slots__ = (
+        "_expected",
+        "_head_bytes",
+        "_head_timer",
+        "_line_done",
+        "busy",
+        "draining",
+        "handle",
+        "listener",
+    )
 
     def __init__(self, server: Listener, handle: Handle, **options: Any) -> None:
         super().__init__(server, **options)
@@ -59,7 +68,9 @@ class Connection(web.RequestHandler):
         """Take a connection, or say that there are too many."""
         super().connection_made(transport)
         if not self.listener.opened(self):
-            refusal = Unavailable("too many connections", token="connection_limit_reached", retry_after_s=1)
+            refusal = Unavailable(
+                "too many connections", error_type="connection_limit_reached", retry_after_s=1
+            )
             self._messages.append((refusal, EMPTY_PAYLOAD))  # type: ignore[arg-type]
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -76,15 +87,17 @@ class Connection(web.RequestHandler):
         if self._request_count != before:
             message, self._expected = self._messages[-1]
             if type(message) is not RawRequestMessage:
-                self._messages[-1] = (self._malformed(message, data), EMPTY_PAYLOAD)  # type: ignore[arg-type]
+                self._messages[-1] = (self._malformed(message, data), EMPTY_PAYLOAD)  # type: ignore[assignment]
             elif self._head_bytes + len(data) > MAX_HEAD and _head_size(message) > MAX_HEAD:
-                self._messages[-1] = (_too_large(), EMPTY_PAYLOAD)  # type: ignore[arg-type]
+                self._messages[-1] = (_too_large(), EMPTY_PAYLOAD)  # type: ignore[assignment]
             self._relax()
         elif not in_body and data:
             self._head_bytes += len(data)
             self._line_done = self._line_done or b"\n" in data
             if self._head_bytes > MAX_HEAD:
-                self._refuse(_too_large() if self._line_done else Malformed("the request line is too long", status=414))
+                self._refuse(
+                    _too_large() if self._line_done else Malformed("the request line is too long", status=414)
+                )
             elif self._head_timer is None:
                 self._head_timer = self._loop.call_later(HEAD_S, self._head_late)
 

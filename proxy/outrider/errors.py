@@ -18,7 +18,7 @@ OutriderError
 BrokenBody                  a body broke off after its head: only an abort is left
 StartError                  what ends the program with one line and exit code 2
 
-Each knows its status, its error token of RFC 9209 section 2.3 and whether another attempt may help;
+Each knows its status, its error type of RFC 9209 section 2.3 and whether another attempt may help;
 the default is that it may not. `problem.py` is the one place that makes a response of them.
 """
 
@@ -30,19 +30,19 @@ class OutriderError(Exception):
 
     status = 500
     kind = "internal-error"
-    token = "proxy_internal_error"
+    error_type = "proxy_internal_error"
     retryable = False
 
     def __init__(
-        self, detail: str, *, status: int = 0, token: str = "", retry_after_s: float | None = None
+        self, detail: str, *, status: int = 0, error_type: str = "", retry_after_s: float | None = None
     ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.retry_after_s = retry_after_s
         if status:
             self.status = status
-        if token:
-            self.token = token
+        if error_type:
+            self.error_type = error_type
 
 
 class Refused(OutriderError):
@@ -50,7 +50,7 @@ class Refused(OutriderError):
 
     status = 403
     kind = "refused"
-    token = "http_request_denied"
+    error_type = "http_request_denied"
 
 
 class Malformed(Refused):
@@ -58,7 +58,7 @@ class Malformed(Refused):
 
     status = 400
     kind = "malformed-request"
-    token = "http_request_error"
+    error_type = "http_request_error"
 
 
 class Unauthorized(Refused):
@@ -79,7 +79,7 @@ class NotFound(Refused):
 
     status = 404
     kind = "no-such-integration"
-    token = "destination_not_found"
+    error_type = "destination_not_found"
 
 
 class Misdirected(Refused):
@@ -101,7 +101,7 @@ class Limited(OutriderError):
 
     status = 429
     kind = "limited"
-    token = "proxy_internal_response"
+    error_type = "proxy_internal_response"
 
 
 class AttemptFailed(OutriderError):
@@ -112,8 +112,8 @@ class AttemptFailed(OutriderError):
 
     written = True
 
-    def __init__(self, detail: str, *, token: str = "", written: bool = True) -> None:
-        super().__init__(detail, token=token)
+    def __init__(self, detail: str, *, error_type: str = "", written: bool = True) -> None:
+        super().__init__(detail, error_type=error_type)
         self.written = written
         self.retryable = not written
 
@@ -123,7 +123,7 @@ class Unreachable(AttemptFailed):
 
     status = 502
     kind = "unreachable"
-    token = "destination_unavailable"
+    error_type = "destination_unavailable"
 
 
 class Rubbish(AttemptFailed):
@@ -131,7 +131,7 @@ class Rubbish(AttemptFailed):
 
     status = 502
     kind = "malformed-response"
-    token = "http_protocol_error"
+    error_type = "http_protocol_error"
 
 
 class TooSlow(AttemptFailed):
@@ -139,7 +139,7 @@ class TooSlow(AttemptFailed):
 
     status = 504
     kind = "timeout"
-    token = "http_response_timeout"
+    error_type = "http_response_timeout"
 
 
 class Looping(OutriderError):
@@ -147,7 +147,7 @@ class Looping(OutriderError):
 
     status = 502
     kind = "loop"
-    token = "proxy_loop_detected"
+    error_type = "proxy_loop_detected"
 
 
 class PluginFailed(OutriderError):
@@ -166,7 +166,7 @@ class Unavailable(OutriderError):
 
     status = 503
     kind = "unavailable"
-    token = "proxy_internal_response"
+    error_type = "proxy_internal_response"
 
 
 class BrokenBody(Exception):

@@ -68,7 +68,7 @@ class Exchange:
         """Fields that the app's Connection fields name; they end here."""
         self.body = body
         self.base = base
-        """Where the app finds this integration, e.g. `http://127.0.0.1:8080/stripe`: for Location and Link."""
+        """Where the app finds the integration, e.g. `http://127.0.0.1:8080/stripe`: for Location."""
         self.client = ""
         """The name of the client that called, from `[clients.*]`."""
         self.started = started or monotonic()
@@ -84,7 +84,8 @@ class Exchange:
         self._notes: dict[Any, Any] | None = None
 
     def __repr__(self) -> str:
-        return f"<Exchange {self.id} {self.integration.name} {self.method} {self.path}, {self.attempts} attempts>"
+        what = f"{self.integration.name} {self.method} {self.path}"
+        return f"<Exchange {self.id} {what}, {self.attempts} attempts>"
 
     @property
     def path(self) -> str:

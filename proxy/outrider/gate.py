@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import hdrs
 from aiohttp.http import HttpVersion10, HttpVersion11, RawRequestMessage
+from multidict import istr
 
 from .errors import Forbidden, Looping, Malformed, Misdirected, UpgradeRequired
 
@@ -32,8 +33,8 @@ _REMEMBERED = 256
 
 _SITES = frozenset(("cross-site", "same-site"))
 _MODES = frozenset(("no-cors", "navigate", "websocket"))
-_SEC_FETCH_SITE = hdrs.istr("Sec-Fetch-Site")
-_SEC_FETCH_MODE = hdrs.istr("Sec-Fetch-Mode")
+_SEC_FETCH_SITE = istr("Sec-Fetch-Site")
+_SEC_FETCH_MODE = istr("Sec-Fetch-Mode")
 
 
 def check_request(message: RawRequestMessage, max_body: int) -> None:
@@ -42,7 +43,9 @@ def check_request(message: RawRequestMessage, max_body: int) -> None:
     if version is not HttpVersion11 and version is not HttpVersion10:
         raise Malformed("only HTTP/1.1 and HTTP/1.0 are spoken here")
     if message.method not in METHODS:
-        raise Malformed(f"the method is not one that is passed on; those are {', '.join(sorted(METHODS))}", status=501)
+        raise Malformed(
+            f"the method is not one that is passed on; those are {', '.join(sorted(METHODS))}", status=501
+        )
     check_target(message.path)
     headers = message.headers
     if hdrs.TRANSFER_ENCODING in headers:
@@ -79,11 +82,12 @@ def check_origin(headers: CIMultiDictProxy[str], *, page: bool = False) -> None:
         ours = ("http://" + headers[hdrs.HOST].lower(), "https://" + headers[hdrs.HOST].lower())
         if any(origin.lower() not in ours for origin in headers.getall(hdrs.ORIGIN)):
             raise Forbidden("a web page of another origin may not call Outrider")
-    if _SEC_FETCH_SITE in headers and any(v.strip().lower() in _SITES for v in headers.getall(_SEC_FETCH_SITE)):
+    if _SEC_FETCH_SITE in headers and any(
+        v.strip().lower() in _SITES for v in headers.getall(_SEC_FETCH_SITE)
+    ):
         raise Forbidden("a web page of another site may not call Outrider")
-    if not page and _SEC_FETCH_MODE in headers:
-        if any(v.strip().lower() in _MODES for v in headers.getall(_SEC_FETCH_MODE)):
-            raise Forbidden("a browser may not open or embed what Outrider serves")
+    if not page and any(v.strip().lower() in _MODES for v in headers.getall(_SEC_FETCH_MODE, ())):
+        raise Forbidden("a browser may not open or embed what Outrider serves")
 
 
 def check_upgrade(headers: CIMultiDictProxy[str]) -> None:

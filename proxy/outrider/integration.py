@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .headers import CREDENTIALS, HOP_BY_HOP, OURS_OR_PROXY, REQUEST_ONLY, Filter
+from .provider import LocalProvider
 
 if TYPE_CHECKING:
     from .auth import AuthType
     from .config import BaseUrl, IntegrationConfig, SecretRef
-    from .layers import ExchangeSend, Placed
     from .exchange import Attempt, Exchange
+    from .layers import ExchangeSend, Placed
     from .provider import Provider
     from .secrets import Secret, Vault
 
@@ -59,6 +60,11 @@ class Target:
     def __repr__(self) -> str:
         return f"<Target {self.name} {self.base}>"
 
+    @property
+    def where(self) -> str:
+        """Where it sends to, for a person to read."""
+        return "inside outrider" if isinstance(self.provider, LocalProvider) else str(self.base)
+
     def secret(self, ref: SecretRef) -> Secret:
         """Give a secret of this configuration; it was resolved at load."""
         return self._vault.get(ref)
@@ -81,7 +87,8 @@ def _credential_places(
     """Say where a credential can stand, so that the app's own is taken off before ours is put on."""
     if auth is not None and auth.passes_credentials:
         return frozenset(), frozenset()
-    headers, query = set(CREDENTIALS), set()
+    headers: set[bytes] = set(CREDENTIALS)
+    query: set[str] = set()
     for source in (auth.headers if auth is not None else (), provider.credential_headers if provider else ()):
         headers.update(name.lower().encode("latin-1") for name in source)
     for names in (auth.query if auth is not None else (), provider.credential_query if provider else ()):
@@ -111,4 +118,4 @@ class Integration:
     def describe(self) -> str:
         """Give the compiled stack on one line, the outermost layer first."""
         steps = [str(placed) for placed in (*self.stack, *self.target_stack)]
-        return " > ".join([*steps, str(self.target.base)])
+        return " > ".join([*steps, self.target.where])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
 from .errors import StartError
@@ -80,7 +81,7 @@ class Placed(Generic[T]):
 def arrange(placed: Iterable[Placed[T]], *, owner: str) -> list[Placed[T]]:
     """Put layers in the order of their stages; StartError where two want a single place."""
     ordered = sorted(placed, key=lambda p: p.layer.stage)
-    for one, two in zip(ordered, ordered[1:], strict=False):
+    for one, two in pairwise(ordered):
         if one.layer.stage == two.layer.stage and one.layer.stage in SINGLE:
             stage = one.layer.stage.name
             raise StartError(

@@ -40,7 +40,11 @@ def _turn(url: bytes, target: BaseUrl, base: str) -> bytes:
         return url
     if parts.scheme or parts.netloc:
         scheme = parts.scheme or target.scheme
-        if (scheme, parts.hostname, port or _PORTS[target.scheme]) != (target.scheme, target.host, target.port):
+        if (scheme, parts.hostname, port or _PORTS[target.scheme]) != (
+            target.scheme,
+            target.host,
+            target.port,
+        ):
             return url
         if "@" in parts.netloc:
             return url

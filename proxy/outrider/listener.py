@@ -72,13 +72,12 @@ class Listener(web.Server):
     def opened(self, connection: Connection) -> bool:
         """Count a connection; whether there is room for it."""
         self._open.add(connection)
-        self.server.connections += 1
-        return self.server.connections <= self.server.table.config.server.max_connections
+        return self.server.opened()
 
     def closed(self, connection: Connection) -> None:
         """Forget a connection."""
         self._open.discard(connection)
-        self.server.connections -= 1
+        self.server.closed()
 
     async def open(self) -> None:
         """Start to accept. StartError in one line where that cannot be."""
@@ -102,11 +101,6 @@ class Listener(web.Server):
         for connection in list(self._open):
             connection.abort()
 
-    @property
-    def idle(self) -> bool:
-        """Whether nobody is connected."""
-        return not self._open
-
 
 async def open_socket(address: Listen, protocol: web.Server) -> asyncio.Server:
     """Bind and listen; the socket of a path is for this user alone (0600)."""
@@ -121,7 +115,9 @@ async def open_socket(address: Listen, protocol: web.Server) -> asyncio.Server:
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         if "address already in use" in reason or "already in use" in str(error):
-            raise StartError(f"{address}: the address is in use; stop what listens there, or change it") from None
+            raise StartError(
+                f"{address}: the address is in use; stop what listens there, or change it"
+            ) from None
         raise StartError(f"{address}: cannot listen: {reason}") from None
 
 

@@ -27,7 +27,7 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Write one record; a traceback keeps its lines."""
-        time = datetime.fromtimestamp(record.created).strftime("%H:%M:%S")  # noqa: DTZ006 - for a person here
+        time = datetime.fromtimestamp(record.created).strftime("%H:%M:%S")
         line = f"{time} {record.levelname.lower():8} {escaped(record.getMessage())}"
         exchange = getattr(record, "exchange", None)
         if exchange is not None:

@@ -46,7 +46,7 @@ def answer(error: OutriderError, *, id: str, integration: Integration | None) ->
         envelope = integration.target.provider.error_body(problem)
     headers = Headers()
     headers.add("Content-Type", PROBLEM_JSON if envelope is None else "application/json")
-    headers.add("Proxy-Status", f"outrider; error={error.token}; details={_sf_string(error.detail)}")
+    headers.add("Proxy-Status", f"outrider; error={error.error_type}; details={_sf_string(error.detail)}")
     if error.status == 401:
         headers.add("WWW-Authenticate", 'Bearer realm="outrider"')
     if error.status == 426:

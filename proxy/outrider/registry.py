@@ -54,7 +54,9 @@ class Registry:
         for plugin, provider in self.each("outrider_providers"):
             self._claim(plugin, "provider", _provider_name(plugin, provider), provider, self.providers)
         for plugin, name in self.each("outrider_auth_types"):
-            self._claim(plugin, "auth type", name, self._given(plugin, "outrider_auth_types")[name], self.auth_types)
+            self._claim(
+                plugin, "auth type", name, self._given(plugin, "outrider_auth_types")[name], self.auth_types
+            )
         for plugin, name in self.each("outrider_tables"):
             self._claim(plugin, "table", name, self._given(plugin, "outrider_tables")[name], self.tables)
 
@@ -79,7 +81,9 @@ class Registry:
         """Say what a plugin gives: its providers, auth types and tables by name, its other hooks."""
         named = [f"{kind} {name}" for (kind, name), owner in self._owners.items() if owner == plugin]
         kinds = ("outrider_providers", "outrider_auth_types", "outrider_tables")
-        return named + [hook.removeprefix("outrider_") for hook in self.plugins[plugin].gives if hook not in kinds]
+        return named + [
+            hook.removeprefix("outrider_") for hook in self.plugins[plugin].gives if hook not in kinds
+        ]
 
     def owner(self, kind: str, name: str) -> str:
         """Give the plugin that a provider, auth type or table came from."""
@@ -101,7 +105,9 @@ class Registry:
 
     def _claim(self, plugin: str, kind: str, name: str, thing: Any, into: dict[str, Any]) -> None:
         if name in into:
-            raise StartError(f"plugins '{self.owner(kind, name)}' and '{plugin}' both give the {kind} '{name}'")
+            raise StartError(
+                f"plugins '{self.owner(kind, name)}' and '{plugin}' both give the {kind} '{name}'"
+            )
         base = {"provider": Provider, "auth type": AuthType, "table": Options}[kind]
         if not (isinstance(thing, type) and issubclass(thing, base)):
             raise StartError(f"plugin '{plugin}': the {kind} '{name}' is not a subclass of {base.__name__}")
@@ -117,7 +123,9 @@ class Registry:
                 f"plugin '{name}' needs version {wanted} of the plugin interface, this Outrider has "
                 f"{API_VERSION}; upgrade outrider, or install an older {name}"
             )
-        hooks = [name for name, thing in vars(module).items() if name.startswith("outrider_") and callable(thing)]
+        hooks = [
+            name for name, thing in vars(module).items() if name.startswith("outrider_") and callable(thing)
+        ]
         known = [spec for spec in vars(hookspecs) if spec.startswith("outrider_")]
         for hook in hooks:
             if hook not in known:
@@ -169,10 +177,12 @@ def _import(entry: EntryPoint) -> ModuleType:
         loaded = entry.load()
     except Exception as error:
         raise StartError(
-            f"plugin '{entry.name}': importing {entry.value} raised {type(error).__name__}: {_first_line(error)}"
+            f"plugin '{entry.name}': importing it raised {type(error).__name__}: {_first_line(error)}"
         ) from error
     if not isinstance(loaded, ModuleType):
-        raise StartError(f"plugin '{entry.name}': {entry.value} is not a module; point the entry point at one")
+        raise StartError(
+            f"plugin '{entry.name}': {entry.value} is not a module; point the entry point at one"
+        )
     return loaded
 
 

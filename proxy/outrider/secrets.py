@@ -66,7 +66,9 @@ class Secret:
 class Vault:
     """Every secret of one configuration, one object for each reference."""
 
-    def __init__(self, folder: Path, environ: Mapping[str, str] | None = None, *, absent: bool = False) -> None:
+    def __init__(
+        self, folder: Path, environ: Mapping[str, str] | None = None, *, absent: bool = False
+    ) -> None:
         self._folder = folder
         self._absent = absent
         """For commands that show what is configured: nothing is read, every value is a dash."""
@@ -169,7 +171,12 @@ def _from_command(ref: SecretRef) -> str:
     try:
         words = shlex.split(ref.name)
         done = subprocess.run(
-            words, capture_output=True, text=True, timeout=COMMAND_TIMEOUT_S, stdin=subprocess.DEVNULL, check=False
+            words,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_TIMEOUT_S,
+            stdin=subprocess.DEVNULL,
+            check=False,
         )
     except (ValueError, OSError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
@@ -179,7 +186,9 @@ def _from_command(ref: SecretRef) -> str:
     except UnicodeDecodeError:
         raise SecretMissing(f"the command of {ref} printed something that is not UTF-8 text") from None
     if done.returncode != 0:
-        raise SecretMissing(f"the command of {ref} ended with exit code {done.returncode}; run it by hand to see why")
+        raise SecretMissing(
+            f"the command of {ref} ended with exit code {done.returncode}; run it by hand to see why"
+        )
     return done.stdout.removesuffix("\n").removesuffix("\r")
 
 

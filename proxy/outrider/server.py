@@ -15,7 +15,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from . import gate
 from .body import Body
-from .errors import BrokenBody, Forbidden, Malformed, NotFound, OutriderError, PluginFailed, Unavailable
+from .errors import BrokenBody, Malformed, NotFound, OutriderError, PluginFailed, Unavailable
 from .events import ExchangeDone, PluginRaised
 from .exchange import Exchange
 from .headers import NO_NAMES, connection_names
@@ -43,9 +43,26 @@ class Server:
     def __init__(self, table: Table, registry: Registry) -> None:
         self.table = table
         self.draining = False
-        self.connections = 0
-        """Connections that are open, on all listeners."""
+        self._connections = 0
+        self._empty = asyncio.Event()
+        self._empty.set()
         self._registry = registry
+
+    def opened(self) -> bool:
+        """Count a connection of whichever listener; whether there is room for it."""
+        self._connections += 1
+        self._empty.clear()
+        return self._connections <= self.table.config.server.max_connections
+
+    def closed(self) -> None:
+        """Count a connection out."""
+        self._connections -= 1
+        if not self._connections:
+            self._empty.set()
+
+    async def wait_empty(self) -> None:
+        """Wait until nobody is connected."""
+        await self._empty.wait()
 
     async def handle(
         self, connection: Connection, message: RawRequestMessage | Malformed, payload: StreamReader
@@ -76,7 +93,9 @@ class Server:
             message.raw_headers,
             _body(connection, message, payload, (integration or table.nobody).target.timeout.idle),
             base=base,
-            named=connection_names(headers.getall(hdrs.CONNECTION)) if hdrs.CONNECTION in headers else NO_NAMES,
+            named=connection_names(headers.getall(hdrs.CONNECTION))
+            if hdrs.CONNECTION in headers
+            else NO_NAMES,
             started=started,
         )
         http10 = message.version is not HttpVersion11
@@ -179,7 +198,9 @@ def _body(connection: Connection, message: RawRequestMessage, payload: StreamRea
     if payload.is_eof() and payload.exception() is None:
         data = payload.read_nowait()
         return Body(data, length=len(data) if data or given is not None else None)
-    waits = message.headers.get(hdrs.EXPECT, "").lower() == "100-continue" and message.version is HttpVersion11
+    waits = (
+        message.headers.get(hdrs.EXPECT, "").lower() == "100-continue" and message.version is HttpVersion11
+    )
     upload = _Upload(connection, payload, idle_s, waits=waits)
     return Body(None, length=int(given) if given is not None else None, source=upload.read)
 

@@ -32,7 +32,12 @@ async def watch(app: App) -> None:
         table = app.table
         folders = {str(folder) for file in (path, *table.vault.files()) for folder in _folders(file)}
         changes = awatch(
-            *sorted(folders), recursive=False, debounce=200, step=100, rust_timeout=LOOK_EVERY_MS, yield_on_timeout=True
+            *sorted(folders),
+            recursive=False,
+            debounce=200,
+            step=100,
+            rust_timeout=LOOK_EVERY_MS,
+            yield_on_timeout=True,
         )
         async for _ in changes:
             for ref in table.vault.refresh():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import ClassVar
 
 from outrider.plugin import Problem, Provider, Response, hookimpl
 
@@ -15,7 +16,7 @@ class OpenAI(Provider):
     documentation = "https://platform.openai.com/docs/api-reference"
     sdk = "openai"
     # The SDK itself waits ten minutes for an answer (x-stainless-read-timeout: 600).
-    timeout = {"response": 600.0, "idle": 600.0, "total": 600.0}
+    timeout: ClassVar[Mapping[str, float]] = {"response": 600.0, "idle": 600.0, "total": 600.0}
 
     def should_retry(self, response: Response) -> bool | None:
         """Give OpenAI's own word, which its SDKs obey: `x-should-retry`."""

@@ -165,6 +165,8 @@ def _example(field: FieldInfo | None) -> Any:
     for schema in facts:
         if isinstance(schema, dict) and "examples" in schema:
             return schema["examples"][0]
+    if field.annotation is str and field.is_required():
+        return "..."
     default = field.default
     return default if isinstance(default, str | int | float) and default != "" else None
 

@@ -10,7 +10,7 @@ from aiohttp.client_exceptions import (
     ClientError,
 )
 
-from ..errors import Unreachable
+from outrider.errors import Unreachable
 
 
 class Prohibited(OSError):
@@ -21,17 +21,19 @@ def unreachable(error: ClientError | OSError, where: str) -> Unreachable:
     """Say why there is no connection; nothing was written."""
     cause = error.os_error if isinstance(error, ClientConnectorError) else error
     if isinstance(cause, Prohibited):
-        return Unreachable(str(cause), token="destination_ip_prohibited", written=False)
+        return Unreachable(str(cause), error_type="destination_ip_prohibited", written=False)
     if isinstance(error, ClientConnectorDNSError):
-        return Unreachable(f"the name of {where} does not resolve", token="dns_error", written=False)
+        return Unreachable(f"the name of {where} does not resolve", error_type="dns_error", written=False)
     if isinstance(error, ClientConnectorCertificateError):
         reason = getattr(error.certificate_error, "verify_message", "") or "it is not trusted"
         return Unreachable(
-            f"the certificate of {where} is refused: {reason}", token="tls_certificate_error", written=False
+            f"the certificate of {where} is refused: {reason}",
+            error_type="tls_certificate_error",
+            written=False,
         )
     if isinstance(error, ClientConnectorSSLError):
-        return Unreachable(f"TLS with {where} failed", token="tls_protocol_error", written=False)
+        return Unreachable(f"TLS with {where} failed", error_type="tls_protocol_error", written=False)
     if isinstance(cause, ConnectionRefusedError):
-        return Unreachable(f"{where} refuses connections", token="connection_refused", written=False)
+        return Unreachable(f"{where} refuses connections", error_type="connection_refused", written=False)
     reason = (getattr(cause, "strerror", None) or type(cause).__name__).lower()
     return Unreachable(f"{where} cannot be reached: {reason}", written=False)

@@ -21,8 +21,9 @@ from aiohttp.client_reqrep import ConnectionKey
 from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
-from ..config import BaseUrl
-from ..errors import TooSlow
+from outrider.config import BaseUrl
+from outrider.errors import TooSlow
+
 from .failures import Prohibited, unreachable
 from .protocol import Protocol
 
@@ -70,7 +71,7 @@ class Pool:
         except TimeoutError:
             raise TooSlow(
                 f"no connection to {self._where} within {self._connect_s:g} s",
-                token="connection_timeout",
+                error_type="connection_timeout",
                 written=False,
             ) from None
         except (ClientError, OSError) as error:
@@ -146,7 +147,7 @@ class _Connector(TCPConnector):
 
     def __init__(self, own_ports: Collection[int]) -> None:
         super().__init__(limit=0, force_close=True, resolver=_Resolver(own_ports))
-        self._factory = partial(Protocol, self._loop)
+        self._factory = partial(Protocol, self._loop)  # type: ignore[assignment,arg-type]
 
 
 class _Resolver(AbstractResolver):

@@ -10,7 +10,7 @@ from aiohttp.base_protocol import BaseProtocol
 from aiohttp.client_exceptions import ClientPayloadError
 from aiohttp.http import HttpResponseParser
 
-from ..errors import OutriderError, Rubbish, TooSlow, Unreachable
+from outrider.errors import OutriderError, Rubbish, TooSlow, Unreachable
 
 if TYPE_CHECKING:
     from aiohttp.connector import Connection
@@ -182,7 +182,10 @@ class Protocol(BaseProtocol):
                     self._payload.set_exception(broken)
         if self._head is not None and not self._head.done():
             self._head.set_exception(
-                Unreachable("the provider closed the connection before it answered", token="connection_terminated")
+                Unreachable(
+                    "the provider closed the connection before it answered",
+                    error_type="connection_terminated",
+                )
             )
         super().connection_lost(exc)
 
@@ -196,13 +199,17 @@ class Protocol(BaseProtocol):
         if self.uploaded:
             self.fail(TooSlow("the provider did not answer in time"))
         else:
-            self.fail(TooSlow("the request was not sent in time", token="connection_write_timeout"))
+            self.fail(TooSlow("the request was not sent in time", error_type="connection_write_timeout"))
 
     def _piece_late(self) -> None:
         self._timer = None
         late = monotonic() - self._progress
         if self.waiting and late >= self._idle_s:
-            self.fail(TooSlow(f"the provider sent nothing for {self._idle_s:g} s", token="connection_read_timeout"))
+            self.fail(
+                TooSlow(
+                    f"the provider sent nothing for {self._idle_s:g} s", error_type="connection_read_timeout"
+                )
+            )
         else:
             rest = self._idle_s - late if self.waiting else self._idle_s
             self._timer = self._loop.call_later(rest, self._piece_late)

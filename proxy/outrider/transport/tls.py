@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 
-from ..errors import StartError
+from outrider.errors import StartError
 
 
 def tls_context(ca: str | None, cert: str | None, key: str | None) -> ssl.SSLContext | None:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 from aiohttp.client_exceptions import ClientError
 
-from ..errors import BrokenBody, OutriderError, Rubbish
-from ..headers import HOP_BY_HOP, NO_NAMES, Field, Filter, Headers, connection_names, serialize
-from ..links import turn_back
-from ..response import Response
-from ..tasks import spawn
+from outrider.errors import BrokenBody, OutriderError, Rubbish
+from outrider.headers import HOP_BY_HOP, NO_NAMES, Field, Filter, connection_names, serialize
+from outrider.links import turn_back
+from outrider.response import Response
+from outrider.tasks import spawn
+
 from .pool import Pool
 
 if TYPE_CHECKING:
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
     from aiohttp.http import RawResponseMessage
     from aiohttp.streams import StreamReader
 
-    from ..exchange import Attempt
-    from ..integration import Target
+    from outrider.exchange import Attempt
+    from outrider.integration import Target
+
     from .protocol import Protocol
 
 #: Bytes that may stand in a field: no control characters but the tab (RFC 9110 section 5.5).
@@ -37,7 +39,9 @@ _EMPTY_STATUS = frozenset((204, 304))
 class Upstream:
     """Sends attempts to one target over a pool of its own."""
 
-    def __init__(self, target: Target, *, tls: ssl.SSLContext | None, own_ports: Collection[int] = ()) -> None:
+    def __init__(
+        self, target: Target, *, tls: ssl.SSLContext | None, own_ports: Collection[int] = ()
+    ) -> None:
         self._target = target
         self._pool = Pool(target.base, tls=tls, own_ports=own_ports, connect_s=target.timeout.connect)
         self._prefix = target.base.path
@@ -145,7 +149,8 @@ class Upstream:
                 raise Rubbish("the provider sent both Content-Length and Transfer-Encoding")
             if len(codings) > 1 or codings[0].lower() != "chunked" or minor == 0:
                 raise Rubbish(
-                    "the provider used a transfer coding other than chunked", token="http_response_transfer_coding"
+                    "the provider used a transfer coding other than chunked",
+                    error_type="http_response_transfer_coding",
                 )
         named = connection_names(headers.getall("Connection")) if "Connection" in headers else NO_NAMES
         fields = self._filter.apply(raw, named)

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 import pytest
+from pydantic import Field
+
 from outrider.config import (
     Loaded,
     NameOrSecretRef,
@@ -17,7 +19,6 @@ from outrider.config import (
     Vocabulary,
     loads,
 )
-from pydantic import Field
 
 
 class Bearer(Options):

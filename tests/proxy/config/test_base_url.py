@@ -1,4 +1,5 @@
 import pytest
+
 from outrider.config.base_url import BaseUrl
 
 
@@ -30,7 +31,7 @@ def test_an_ipv6_host_is_kept_without_brackets():
     """As a resolver and a certificate have it."""
     base_url = BaseUrl.parse("https://[::1]")
 
-    assert ("https", "::1", 443) == (base_url.scheme, base_url.host, base_url.port)
+    assert (base_url.scheme, base_url.host, base_url.port) == ("https", "::1", 443)
 
 
 @pytest.mark.parametrize(

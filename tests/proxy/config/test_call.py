@@ -1,4 +1,5 @@
 import pytest
+
 from outrider.config.call import Call
 
 

@@ -1,4 +1,5 @@
 import pytest
+
 from outrider.config.host import is_loopback, parse_host
 
 

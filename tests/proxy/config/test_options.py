@@ -2,8 +2,9 @@ from enum import Enum
 from pathlib import Path
 
 import pytest
-from outrider.config import Options, Rate, SecretRef
 from pydantic import ValidationError
+
+from outrider.config import Options, Rate, SecretRef
 
 
 class Colour(Enum):

@@ -1,4 +1,5 @@
 import pytest
+
 from outrider.config.lines import Lines
 from outrider.config.problems import Problem, Report, did_you_mean, dotted, unknown_key
 

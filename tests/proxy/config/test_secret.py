@@ -1,7 +1,8 @@
 import pytest
+from pydantic import ValidationError
+
 from outrider.config.options import Options
 from outrider.config.secret import NameOrSecretRef, SecretRef, SecretRefs
-from pydantic import ValidationError
 
 
 class Table(Options):
@@ -29,15 +30,15 @@ def test_a_reference_says_where_the_secret_is(written, kind, name):
     assert repr(ref) == f"SecretRef({written!r})"
 
 
-@pytest.mark.parametrize("literal", ["sk_live_51H", "ENV:sk_live_51H", "vault:sk_live_51H", " env:sk_live_51H", 51515151])
+@pytest.mark.parametrize(
+    "literal", ["sk_live_51H", "ENV:sk_live_51H", "vault:sk_live_51H", " env:sk_live_51H", 51515151]
+)
 def test_a_literal_secret_is_refused_and_never_repeated(literal):
     """The error names the three ways to write a reference, and not a character of the secret."""
     with pytest.raises(ValueError) as caught:
         SecretRef.parse(literal)
 
-    assert str(caught.value) == (
-        'a literal secret is refused; write "env:NAME", "file:/path" or "cmd:..."'
-    )
+    assert str(caught.value) == ('a literal secret is refused; write "env:NAME", "file:/path" or "cmd:..."')
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from outrider.config.values import (
     Rate,
     parse_client_name,
@@ -33,7 +34,24 @@ def test_a_duration_is_a_text_with_a_unit_or_a_number_of_seconds(written, second
 
 @pytest.mark.parametrize(
     "written",
-    ["5", "", "s", "-5s", "5 s", " 5s", "5s ", "5S", "5sec", "1h30m", "1e3s", "٥s", ".5s", "5.s", "nan", "9" * 19 + "s"]
+    [
+        "5",
+        "",
+        "s",
+        "-5s",
+        "5 s",
+        " 5s",
+        "5s ",
+        "5S",
+        "5sec",
+        "1h30m",
+        "1e3s",
+        "٥s",
+        ".5s",
+        "5.s",
+        "nan",
+        "9" * 19 + "s",
+    ]
     + [True, False, None, -1, -0.1, float("nan"), float("inf"), [], {}, ["5s"]],
 )
 def test_what_is_no_duration_is_refused_with_the_forms_there_are(written):
@@ -95,7 +113,9 @@ def test_a_rate_survives_being_written(count, unit):
     assert str(Rate.parse(f"{count}/{unit}")) == f"{float(count):.0f}/{unit}"
 
 
-@pytest.mark.parametrize("written", ["25", "25/", "/s", "25/ms", "0/s", "-1/s", "10/30s", "25 / s", "25/S", 25, None])
+@pytest.mark.parametrize(
+    "written", ["25", "25/", "/s", "25/ms", "0/s", "-1/s", "10/30s", "25 / s", "25/S", 25, None]
+)
 def test_what_is_no_rate_is_refused_with_the_forms_there_are(written):
     """No rate of zero, and no window but the four."""
     with pytest.raises(ValueError, match='^must be a rate: "25/s"'):

@@ -2,15 +2,15 @@ import datetime as dt
 import decimal
 import uuid
 from enum import Enum
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import pytest
-from outrider.config import Duration, Options, SecretRef, SecretRefs
-from outrider.config.words import in_words
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError, PydanticKnownError
 from pydantic_core.core_schema import ErrorType
-from typing_extensions import get_args
+
+from outrider.config import Duration, Options, SecretRef, SecretRefs
+from outrider.config.words import in_words
 
 SECRET = "sk_live_51H"
 
@@ -66,9 +66,7 @@ class Table(Options):
 def say(raw: Any) -> list[str]:
     with pytest.raises(ValidationError) as caught:
         Table.model_validate(raw)
-    return [
-        ".".join(map(str, path)) + ": " + text for path, text in in_words(caught.value, Table, raw)
-    ]
+    return [".".join(map(str, path)) + ": " + text for path, text in in_words(caught.value, Table, raw)]
 
 
 @pytest.mark.parametrize(
@@ -91,23 +89,29 @@ def say(raw: Any) -> list[str]:
         ({"some": "GET"}, 'some: must be a list, e.g. some = ["GET"]'),
         ({"some": []}, "some: must not be empty"),
         ({"some": [3]}, "some.0: must be a text in quotes"),
-        ({"a_literal": "activ"}, "a_literal: must be one of \"draft\", \"active\"; did you mean 'active'?"),
+        ({"a_literal": "activ"}, 'a_literal: must be one of "draft", "active"; did you mean \'active\'?'),
         ({"a_literal": 3}, 'a_literal: must be one of "draft", "active"'),
-        ({"an_enum": "rod"}, "an_enum: must be one of \"red\", \"blue\"; did you mean 'red'?"),
+        ({"an_enum": "rod"}, 'an_enum: must be one of "red", "blue"; did you mean \'red\'?'),
         ({"a_date": "tomorrow"}, "a_date: must be a date"),
         ({"a_decimal": "x"}, "a_decimal: must be a number"),
         ({"an_id": "x"}, "an_id: must be a UUID"),
         ({"either": 3}, "either: must be a table or a text in quotes"),
         ({"inner": 3}, "inner: must be a table"),
-        ({"inner": {}}, "inner.required: is missing; write required = ..."),
-        ({"inner": {"required": "", "atempts": 3}}, "inner.atempts: unknown key 'atempts'; did you mean 'attempts'?"),
+        ({"inner": {}}, 'inner.required: is missing; write required = "..."'),
+        (
+            {"inner": {"required": "", "atempts": 3}},
+            "inner.atempts: unknown key 'atempts'; did you mean 'attempts'?",
+        ),
         ({"inner": {"required": "", "zzz": 3}}, "inner.zzz: unknown key 'zzz'; known are attempts, required"),
-        ({"inners": [{"required": ""}, {}]}, "inners.1.required: is missing; write required = ..."),
+        ({"inners": [{"required": ""}, {}]}, 'inners.1.required: is missing; write required = "..."'),
         ({"inners": [{"required": "", "attempts": 0}]}, "inners.0.attempts: must be at least 1"),
         ({"mapping": {"a": "x"}}, "mapping.a: must be a whole number"),
         ({"mapping": []}, "mapping: must be a table"),
-        ({"duration": "5"}, 'duration: must be a duration: "250ms", "5s", "2m", "1h", "7d", or seconds as a number'),
-        ({"named": "x"}, None),
+        (
+            {"duration": "5"},
+            'duration: must be a duration: "250ms", "5s", "2m", "1h", "7d", or seconds as a number',
+        ),
+        ({"clas": "x"}, "clas: unknown key 'clas'; did you mean 'class'?"),
         ({"class": 3}, "class: must be a text in quotes"),
         ({"an_int": 13}, ": 13 brings bad luck; take 14"),
         ({"checked": "custom"}, "checked: is not what we sell"),
@@ -115,10 +119,7 @@ def say(raw: Any) -> list[str]:
 )
 def test_an_error_says_what_to_write(raw, said):
     """One line in the file's own words, whatever pydantic calls it."""
-    if said is None:
-        assert say(raw)[0].startswith("named: unknown key 'named'; did you mean ")
-    else:
-        assert say(raw) == [said]
+    assert say(raw) == [said]
 
 
 def test_every_error_of_a_table_is_said():
@@ -160,14 +161,20 @@ def test_every_error_of_a_table_is_said():
 )
 def test_no_value_is_repeated(raw):
     """A secret may stand wherever somebody pasted it; a library's ValueError that repeats it is masked."""
-    assert [] == [each for each in say(raw) if SECRET in each or "\n" in each]
+    assert [each for each in say(raw) if SECRET in each or "\n" in each] == []
 
 
 CONTEXT: dict[str, Any] = {
     **dict.fromkeys(("gt", "ge", "lt", "le", "multiple_of", "min_length", "max_length", "actual_length"), 1),
-    **dict.fromkeys(("max_digits", "decimal_places", "whole_digits", "max_length", "tz_expected", "tz_actual"), 1),
-    **dict.fromkeys(("expected", "expected_schemes", "expected_tags", "discriminator", "tag", "pattern"), "'a'"),
-    **dict.fromkeys(("class", "class_name", "method_name", "attribute", "encoding", "encoding_error"), "Thing"),
+    **dict.fromkeys(
+        ("max_digits", "decimal_places", "whole_digits", "max_length", "tz_expected", "tz_actual"), 1
+    ),
+    **dict.fromkeys(
+        ("expected", "expected_schemes", "expected_tags", "discriminator", "tag", "pattern"), "'a'"
+    ),
+    **dict.fromkeys(
+        ("class", "class_name", "method_name", "attribute", "encoding", "encoding_error"), "Thing"
+    ),
     **dict.fromkeys(("expected_version", "field_name"), 4),
     **dict.fromkeys(("field_type", "error_type"), "Thing"),
     "error": ValueError("our words"),

@@ -1,0 +1,48 @@
+def test_each_use_of_what_is_pending_is_noted_and_no_problem(read):
+    """With its line, so that nobody relies on what does nothing yet."""
+    loaded = read(
+        """
+[clients.c]
+token = "env:T"
+endpoints = ["GET /a"]
+rate = "5/s"
+
+[integrations.a]
+base_url = "https://a"
+websocket = true
+limits = [{ rate = "5/s" }, { rate = "9/m" }]
+auth = { type = "hmac", secret = ["env:A", "env:B"] }
+
+[integrations.a.on]
+"429" = ["retry", "pass"]
+"5xx" = [
+  "failover",
+]
+
+[integrations.b]
+base_url = "https://b"
+websocket = false
+auth = { type = "bearer", token = ["env:A"] }
+"""
+    )
+
+    assert loaded.config is not None
+    assert [str(each).removeprefix("config.toml:") for each in loaded.notes] == [
+        "4: clients.c.endpoints: note: 'endpoints' does nothing yet in this version",
+        "5: clients.c.rate: note: 'rate' does nothing yet in this version",
+        "9: integrations.a.websocket: note: 'websocket' does nothing yet in this version",
+        "10: integrations.a.limits: note: 'limits' does nothing yet in this version",
+        "11: integrations.a.auth.type: note: auth type 'hmac' is not carried by an installed plugin yet: "
+        "calls are answered with 503",
+        "11: integrations.a.auth.secret: note: a list of secrets is no key pool yet: its first one is used",
+        "13: integrations.a.on: note: 'on' does nothing yet in this version",
+        "14: integrations.a.on.429[0]: note: action 'retry' acts as 'pass' in this version",
+        "16: integrations.a.on.5xx[0]: note: action 'failover' acts as 'pass' in this version",
+    ]
+
+
+def test_a_file_that_uses_nothing_pending_has_no_notes(read):
+    """Silence is the normal case."""
+    assert (
+        read('[integrations.a]\nprovider = "stripe"\nauth = { type = "bearer", token = "env:A" }').notes == ()
+    )

@@ -1,0 +1,135 @@
+import pytest
+
+from outrider.config import Fallback, Retry
+from outrider.config.lines import Lines
+from outrider.config.problems import Report
+from outrider.config.read import read_table
+
+
+def test_a_plugins_table_is_read_by_its_model(read):
+    """And is found by its name."""
+    config = read(
+        '[integrations.a]\nbase_url = "https://a"\ncache = { ttl = "5m", methods = ["HEAD"] }'
+    ).config
+
+    cache = config.integrations["a"].tables["cache"]
+    assert (cache.ttl, cache.entries, cache.methods) == (300.0, 100, ("HEAD",))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[servr]", ["1: servr: unknown key 'servr'; did you mean 'server'?"]),
+        ("zzz = 1", ["1: zzz: unknown key 'zzz'; known are clients, document, integrations, server"]),
+        ("server = 3", ["1: server: must be a table; write [server]"]),
+        ("[[server]]", ["1: server: must be a table; write [server] in single brackets"]),
+        ("clients = 3", ["1: clients: must be a table of tables; write [clients.NAME]"]),
+        ("[[integrations]]", ["1: integrations: must be a table of tables; write [integrations.NAME]"]),
+        ("[integrations]\na = 3", ["2: integrations.a: must be a table; write [integrations.a]"]),
+        (
+            "[[integrations.a]]",
+            ["1: integrations.a: must be a table; write [integrations.a] in single brackets"],
+        ),
+        (
+            '[integrations.Stripe]\nprovider = "stripe"\nsdk = 3',
+            [
+                "1: integrations.Stripe: a name has only a-z, 0-9, '_' and '-', and begins with a letter or a digit",
+                "3: integrations.Stripe.sdk: must be a text in quotes",
+            ],
+        ),
+        (
+            '[clients."a b"]\ntoken = "env:T"',
+            [
+                "1: clients.\"a b\": a name has only letters, digits, '_', '-' and '.', and begins with a letter"
+                " or a digit"
+            ],
+        ),
+        (
+            '[integrations.a]\nprovider = "stripe"\ncahce = {}\nname = "x"\ntables = {}',
+            [
+                "3: integrations.a.cahce: unknown key 'cahce'; did you mean 'cache'?",
+                "4: integrations.a.name: unknown key 'name'; known are auth, base_url, breaker, cache, "
+                "documentation, endpoints, endpoints_only, fallback, jobs, limits, listen, on, plan, provider, "
+                "purpose, retry, sdk, status, timeout, tls, websocket",
+                "5: integrations.a.tables: unknown key 'tables'; did you mean 'cache'?",
+            ],
+        ),
+        (
+            '[integrations.a]\nprovider = "stripe"\ncache = { ttl = 0, entries = 0, methods = ["POST"] }',
+            [
+                '3: integrations.a.cache.ttl: must be longer than zero, e.g. "5s"',
+                "3: integrations.a.cache.entries: must be at least 1",
+                '3: integrations.a.cache.methods[0]: must be one of "GET", "HEAD"',
+            ],
+        ),
+        (
+            '[integrations.a]\nprovider = "stripe"\ncache = 3',
+            ["3: integrations.a.cache: must be a table; write [integrations.a.cache]"],
+        ),
+    ],
+)
+def test_a_table_that_is_none_of_the_contracts_is_a_problem(problems, text, said):
+    """At the top, and within an integration, where plugins' tables are known as well."""
+    if text.endswith("tables = {}"):
+        said = said[:-1] + [
+            each for each in problems(text) if each.startswith("5: integrations.a.tables: unknown key")
+        ]
+    assert problems(text) == said
+
+
+def test_one_bad_table_hides_no_others_problems(problems):
+    """Neither in the file nor within an integration."""
+    lines = [
+        each.partition(": ")[2].partition(":")[0]
+        for each in problems(
+            """
+[server]
+grace = "x"
+[document]
+status = "x"
+[clients.a]
+[clients.b]
+token = "x"
+[integrations.a]
+retry = 3
+breaker = { failures = 0, open = 0 }
+jobs = { keep = "x", zzz = 1 }
+cache = 3
+auth = {}
+[integrations.b]
+tls = { key = "x" }
+fallback = { message = 3, targets = ["x"] }
+"""
+        )
+    ]
+
+    assert lines == [
+        "server.grace",
+        "document.status",
+        "clients.a.token",
+        "clients.b.token",
+        "integrations.a",
+        "integrations.a.retry",
+        "integrations.a.breaker.failures",
+        "integrations.a.breaker.open",
+        "integrations.a.jobs.keep",
+        "integrations.a.jobs.zzz",
+        "integrations.a.cache",
+        "integrations.a.auth.type",
+        "integrations.b",
+        "integrations.b.tls",
+        "integrations.b.fallback.message",
+        "integrations.b.fallback.targets[0]",
+    ]
+
+
+def test_what_is_right_in_a_bad_table_is_kept_for_the_checks_that_follow():
+    """Only the keys with a problem are left out, the rest is as written."""
+    report = Report("f", Lines(""))
+
+    retry = read_table(Retry, {"attempts": 0, "budget": 0.5, "zzz": 1}, ("retry",), report)
+    fallback = read_table(Fallback, {"targets": ["b"], "message": {"status": 3}}, ("fallback",), report)
+
+    assert retry == Retry(budget=0.5)
+    assert fallback == Fallback(targets=("b",), message={})
+    assert len(report.problems) == 3
