@@ -8,6 +8,7 @@ if __name__ != "outrider_plugins":
 
 BUILTIN = (
     "outrider_plugins.auth",
+    "outrider_plugins.endpoints",
     "outrider_plugins.metrics",
     "outrider_plugins.accesslog",
     "outrider_plugins.console",

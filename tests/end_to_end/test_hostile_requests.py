@@ -84,6 +84,8 @@ CLOSING = [
     Refused("http-lower", line(b"GET /stripe/v1/x http/1.1"), 400, "HTTP is case-sensitive (RFC 9112 2.3)"),
     Refused("http-mixed", line(b"GET /stripe/v1/x Http/1.1"), 400, "HTTP is case-sensitive"),
     Refused("other-protocol", line(b"GET /stripe/v1/x SPDY/1.1"), 400, "another protocol"),
+    Refused("rtsp", line(b"OPTIONS /stripe/v1/x RTSP/1.0"), 400, "another protocol, known to llhttp"),
+    Refused("icecast", line(b"SOURCE /stripe/v1/x ICE/1.0"), (400, 501), "another protocol, known too"),
     Refused("no-target", line(b"GET HTTP/1.1"), 400, "a request line has three parts"),
     Refused("no-target-2", line(b"GET  HTTP/1.1"), 400, "the target is empty"),
     Refused("tabs", line(b"GET\t/stripe/v1/x\tHTTP/1.1"), 400, "parts are divided by one space"),
@@ -211,6 +213,7 @@ ENDLESS = [
 
 # A body that turns out malformed: its head may be at the provider already, but never the whole.
 BROKEN_BODIES = [
+    Refused("trailer-length", chunked(b"5\r\nhello\r\n0\r\nContent-Length: 1\r\n\r\n"), 400, "too late"),
     Refused("chunk-no-size", chunked(b"\r\nhello\r\n0\r\n\r\n"), 400, "a chunk has a size"),
     Refused("chunk-word", chunked(b"xyz\r\nhello\r\n0\r\n\r\n"), 400, "a size is hexadecimal"),
     Refused("chunk-0x", chunked(b"0x5\r\nhello\r\n0\r\n\r\n"), 400, "a size is hexadecimal digits only"),
@@ -455,6 +458,16 @@ PASSED = [
     Passed("query-credential-sent", get(b"/queried/x?key=mine&a=1"), f"/x?a=1&key={TOKEN}", "replaced"),
 ]
 
+# Neither reading harms: it is refused, or the provider gets exactly this target.
+EITHER = [
+    Passed("two-spaces", line(b"GET  /stripe/v1/x HTTP/1.1"), "/v1/x", "some split at any (RFC 9112 3)"),
+    Passed("two-spaces-after", line(b"GET /stripe/v1/x  HTTP/1.1"), "/v1/x", "some split at any space"),
+    Passed("leading-lf", b"\n" + fields(), "/v1/x", "an empty line before, with a bare LF"),
+    Passed("utf-8", get("/stripe/caf\u00e9".encode()), "/caf\u00c3\u00a9", "not escaped, as it should be"),
+    Passed("latin-1", get(b"/stripe/caf\xe9"), "/caf\u00e9", "not escaped, as it should be"),
+    Passed("dots-parameter", get(b"/stripe/..;/x"), "/..;/x", "a dot segment to some servers of Java's"),
+]
+
 CREDENTIAL = [f"Bearer {TOKEN}"]
 
 DELIVERED = [
@@ -554,16 +567,17 @@ def _targets(request: ReceivedRequest) -> Script:
 @pytest.mark.parametrize("row", CLOSING, ids=_ids(CLOSING))
 def test_what_has_two_readings_is_refused(row: Refused, sidecar: Sidecar, provider: FakeProvider) -> None:
     """What is malformed is answered as such, once, in our own words, and nothing after it is read."""
-    with Wire(sidecar.port) as wire:
-        wire.send(_bytes(row.sent, sidecar) + _bytes(get(b"/stripe/smuggled"), sidecar))
-        answer = wire.answer()
-        after, ending = wire.rest()
+    for following in (b"", get(b"/stripe/smuggled")):
+        with Wire(sidecar.port) as wire:
+            wire.send(_bytes(row.sent + following, sidecar))
+            answer = wire.answer()
+            after, ending = wire.rest()
 
-    assert answer.status in _statuses(row), (answer.status, row.reason)
-    assert_outriders_own(answer)
-    assert answer.informational == ()
-    assert (after, ending) in [(b"", Ending.CLEAN), (b"", Ending.RESET)], row.reason
-    assert provider.requests == [], row.reason
+        assert answer.status in _statuses(row), (answer.status, row.reason)
+        assert_outriders_own(answer)
+        assert answer.informational == ()
+        assert (after, ending) in [(b"", Ending.CLEAN), (b"", Ending.RESET)], row.reason
+        assert provider.requests == [], row.reason
 
 
 @pytest.mark.parametrize("row", ENDLESS, ids=_ids(ENDLESS))
@@ -619,6 +633,18 @@ def test_a_target_arrives_as_it_was_sent(row: Passed, sidecar: Sidecar, provider
     assert (answer.status, answer.complete) == (200, True), row.reason
     assert [request.target for request in provider.requests] == [row.target], row.reason
     assert provider.requests[0].values("Host") == [f"127.0.0.1:{provider.port}"], "never the caller's"
+
+
+@pytest.mark.parametrize("row", EITHER, ids=_ids(EITHER))
+def test_what_is_odd_is_refused_or_exact(row: Passed, sidecar: Sidecar, provider: FakeProvider) -> None:
+    """What may be read leniently is never read as anything else."""
+    with Wire(sidecar.port) as wire:
+        wire.send(_bytes(row.sent, sidecar))
+        answer = wire.answer()
+
+    assert answer.status in (200, 400), row.reason
+    targets = [request.target for request in provider.requests]
+    assert targets == ([row.target] if answer.status == 200 else []), row.reason
 
 
 @pytest.mark.parametrize("row", DELIVERED, ids=_ids(DELIVERED))
@@ -745,6 +771,36 @@ def test_a_refused_upgrade_leaves_http(sidecar: Sidecar, provider: FakeProvider)
     assert [request.target for request in provider.requests] == (["/next"] if after else [])
 
 
+def test_an_ignored_upgrade_loses_nothing(sidecar: Sidecar, provider: FakeProvider) -> None:
+    """What was sent along with an offer of h2c is answered, or the connection ends: it is not swallowed."""
+    provider.handler = _targets
+    offer = get(
+        b"/stripe/first", b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c", b"HTTP2-Settings: AA"
+    )
+    with Wire(sidecar.port) as wire:
+        wire.send(_bytes(offer, sidecar) + _bytes(get(b"/stripe/next", b"Connection: close"), sidecar))
+        first = wire.answer()
+        _, ending = wire.rest()
+
+    assert (first.status, first.body) == (200, b"/first")
+    assert ending is Ending.CLEAN
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+@pytest.mark.parametrize("target", [b"/stripe/x", b"/nobody/x", b"/_outrider/x", b"/stripe/../x"])
+def test_who_asks_for_a_close_gets_it(
+    sidecar: Sidecar, provider: FakeProvider, target: bytes, method: str
+) -> None:
+    """`Connection: close` ends the connection after the answer, also after a refusal (RFC 9112 9.6)."""
+    with Wire(sidecar.port, timeout_s=2) as wire:
+        wire.send(_bytes(get(target, b"Connection: close", method=method.encode()), sidecar))
+        answer = wire.answer(method)
+        after, ending = wire.rest()
+
+    assert answer.header("Connection") == "close"
+    assert (after, ending) == (b"", Ending.CLEAN)
+
+
 def test_a_bad_chunk_after_a_good_one(sidecar: Sidecar, provider: FakeProvider) -> None:
     """An upload that turns out malformed on its way ends broken at the provider, and as a 400."""
     with Wire(sidecar.port) as wire:
@@ -787,21 +843,18 @@ def test_a_continue_is_sent_to_who_waits_for_it(sidecar: Sidecar, provider: Fake
     assert provider.requests[0].body == b"hello"
 
 
-@pytest.mark.parametrize(
-    ("target", "status"), [(b"/nobody/x", 404), (b"/stripe/../x", 400), (b"//x", 400), (b"/_outrider/x", 404)]
-)
-def test_a_refused_head_has_no_body(
-    sidecar: Sidecar, provider: FakeProvider, target: bytes, status: int
-) -> None:
-    """The answer to HEAD is a head, also where it is a problem; the next one follows at once."""
+@pytest.mark.parametrize("row", REFUSED[::10], ids=_ids(REFUSED[::10]))
+def test_a_refused_head_has_no_body(row: Refused, sidecar: Sidecar, provider: FakeProvider) -> None:
+    """The answer to HEAD is a head, also where it is a problem: nothing of a body follows."""
     with Wire(sidecar.port) as wire:
-        wire.send(_bytes(get(target, b"Connection: close", method=b"HEAD"), sidecar))
-        answer = wire.answer("HEAD")
-        after, ending = wire.rest()
+        wire.send(_bytes(row.sent.replace(b"GET ", b"HEAD "), sidecar))
+        answer = wire.answer("HEAD" if row.sent.startswith(b"GET ") else "GET")
+        wire.end_sending()
+        after, _ = wire.rest()
 
-    assert answer.status == status
-    assert_outriders_own(answer, "HEAD")
-    assert (after, ending) == (b"", Ending.CLEAN)
+    assert answer.status in _statuses(row)
+    assert after == b""
+    assert provider.requests == []
 
 
 def test_no_answer_tells_a_secret(sidecar: Sidecar, provider: FakeProvider) -> None:

@@ -6,7 +6,8 @@ from copy import deepcopy
 from typing import Any
 
 from pydantic import BaseModel
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue, models_json_schema
+from pydantic_core import core_schema
 
 from .integration import MADE_BY_US, IntegrationConfig
 from .parsed import Parsed
@@ -16,7 +17,11 @@ from .vocabulary import Vocabulary
 
 
 class _Generator(GenerateJsonSchema):
-    """Writes the default of a Parsed value as the file would."""
+    """Writes the default of a Parsed value as the file would, and closes tables whose keys have a pattern."""
+
+    def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:
+        made = super().dict_schema(schema)
+        return {**made, "additionalProperties": False} if "patternProperties" in made else made
 
     def encode_default(self, dft: Any) -> Any:
         if isinstance(dft, Parsed):
