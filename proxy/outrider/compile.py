@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .clients import Client, Clients
 from .config import BaseUrl, IntegrationConfig, Problem, base_url_of, dotted, load, secret_refs
 from .errors import AttemptFailed, OutriderError, Rubbish, StartError, TooSlow, Unavailable
-from .events import AttemptDone, Events
+from .events import AttemptDone, Events, tell
 from .exchange import Attempt, Exchange
 from .gate import Hosts, host_of_listener
 from .integration import Integration, Target
@@ -256,8 +256,7 @@ def _attempts(target: Target, send: AttemptSend, done: tuple[Listener, ...]) -> 
             result = _result(error)
             raise
         finally:
-            for listen in done:
-                listen(AttemptDone(attempt, result, exchange.upstream_s - before))
+            tell(done, AttemptDone(attempt, result, exchange.upstream_s - before))
 
     return attempted
 

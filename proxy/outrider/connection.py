@@ -101,6 +101,11 @@ class Connection(web.RequestHandler):
             elif self._head_timer is None:
                 self._head_timer = self._loop.call_later(HEAD_S, self._head_late)
 
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        """Read on. aiohttp asks for it after every piece, and would parse nothing each time."""
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
+
     async def start(self) -> None:
         """Answer the requests of this connection, one after the other."""
         messages = self._messages

@@ -66,7 +66,7 @@ class Events:
 
     def on(self, kind: type[E], listener: Callable[[E], None]) -> None:
         """Call `listener` for every event of this kind."""
-        self._listeners.setdefault(kind, []).append(_guarded(listener, self))
+        self._listeners.setdefault(kind, []).append(listener)
 
     def of(self, kind: type[Any]) -> tuple[Listener, ...]:
         """Give the listeners of a kind, to be bound at load."""
@@ -74,18 +74,13 @@ class Events:
 
     def emit(self, event: object) -> None:
         """Tell an event that is not on the hot path."""
-        for listener in self._listeners.get(type(event), ()):
-            listener(event)
+        tell(self.of(type(event)), event)
 
 
-def _guarded(listener: Callable[[E], None], events: Events) -> Callable[[E], None]:
-    def listen(event: E) -> None:
+def tell(listeners: tuple[Listener, ...], event: object) -> None:
+    """Tell an event to each listener; one that raises is named, and the others still hear of it."""
+    for listener in listeners:
         try:
             listener(event)
         except Exception:  # noqa: BLE001 - whatever a plugin raises must not end an exchange
-            plugin = listener.__module__
-            _log.exception("plugin '%s': its listener for %s raised", plugin, type(event).__name__)
-            if not isinstance(event, PluginRaised):
-                events.emit(PluginRaised(plugin))
-
-    return listen
+            _log.exception("plugin '%s': its listener for %s raised", listener.__module__, type(event).__name__)

@@ -38,7 +38,7 @@ _SEC_FETCH_MODE = istr("Sec-Fetch-Mode")
 
 
 def check_request(message: RawRequestMessage, max_body: int) -> None:
-    """Check version, method, target and framing; Malformed tells which."""
+    """Check version, method and framing; Malformed tells which. `check_target` is asked by the table."""
     version = message.version
     if version is not HttpVersion11 and version is not HttpVersion10:
         raise Malformed("only HTTP/1.1 and HTTP/1.0 are spoken here")
@@ -46,7 +46,6 @@ def check_request(message: RawRequestMessage, max_body: int) -> None:
         raise Malformed(
             f"the method is not one that is passed on; those are {', '.join(sorted(METHODS))}", status=501
         )
-    check_target(message.path)
     headers = message.headers
     if hdrs.TRANSFER_ENCODING in headers:
         if hdrs.CONTENT_LENGTH in headers or version is not HttpVersion11:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 from aiohttp import hdrs
 from aiohttp.http import HttpVersion11, RawRequestMessage
+from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web import RequestPayloadError
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from . import gate
 from .body import Body
 from .errors import BrokenBody, Malformed, NotFound, OutriderError, PluginFailed, Unavailable
-from .events import ExchangeDone, PluginRaised
+from .events import ExchangeDone, PluginRaised, tell
 from .exchange import Exchange
 from .headers import NO_NAMES, connection_names
 from .ids import exchange_id
@@ -152,8 +153,7 @@ class Server:
                 response.close()
             exchange.body.close()
             integration.in_flight -= 1
-            for listen in table.done:
-                listen(ExchangeDone(exchange, status, broken))
+            tell(table.done, ExchangeDone(exchange, status, broken))
 
     async def _refuse(
         self,
@@ -176,8 +176,7 @@ class Server:
             if not payload.is_eof() and hdrs.EXPECT not in exchange.headers:
                 await connection.linger(payload)
         finally:
-            for listen in table.done:
-                listen(ExchangeDone(exchange, response.status, broken))
+            tell(table.done, ExchangeDone(exchange, response.status, broken))
         return keep
 
     def _blame(self, error: Exception) -> OutriderError:
@@ -195,6 +194,8 @@ class Server:
 def _body(connection: Connection, message: RawRequestMessage, payload: StreamReader, idle_s: float) -> Body:
     """Give the request's body: bytes where all of it has come, a stream otherwise."""
     given = message.headers.get(hdrs.CONTENT_LENGTH)
+    if payload is EMPTY_PAYLOAD:
+        return Body(b"", length=None if given is None else 0)
     if payload.is_eof() and payload.exception() is None:
         data = payload.read_nowait()
         return Body(data, length=len(data) if data or given is not None else None)

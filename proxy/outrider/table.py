@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING
 
 from .events import ExchangeDone
+from .gate import check_target
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from .gate import Hosts
     from .integration import Integration
     from .secrets import Vault
+
+#: Targets that are remembered, and the longest of them: 256 KiB at most.
+_REMEMBERED = 1024
+_LONGEST = 256
 
 
 class Table:
@@ -47,6 +52,7 @@ class Table:
         self.max_body = config.server.max_body
         self.done = events.of(ExchangeDone)
         self._closers = list(closers)
+        self._found: dict[str, tuple[Integration | None, str, str]] = {}
 
     def __repr__(self) -> str:
         return f"<Table of {len(self.integrations)} integrations, {self.in_flight} in flight>"
@@ -54,8 +60,19 @@ class Table:
     def find(self, fixed: str, target: str) -> tuple[Integration | None, str, str]:
         """Match a raw target: the integration, the rest of the target, and the prefix that was taken off.
 
-        `fixed` names the integration where the Host or the listener already does.
+        `fixed` names the integration where the Host or the listener already does. Malformed where the
+        target is nothing that is passed on; what was found well is remembered, up to a cap.
         """
+        key = f"{fixed} {target}" if fixed else target
+        found = self._found.get(key)
+        if found is None:
+            check_target(target)
+            found = self._match(fixed, target)
+            if len(key) <= _LONGEST and len(self._found) < _REMEMBERED:
+                self._found[key] = found
+        return found
+
+    def _match(self, fixed: str, target: str) -> tuple[Integration | None, str, str]:
         if fixed:
             return (None if _reserved(target) else self.integrations.get(fixed)), target, ""
         end = target.find("/", 1)

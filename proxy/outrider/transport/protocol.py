@@ -162,6 +162,11 @@ class Protocol(BaseProtocol):
             self._relax()
             head.set_result((message, payload))
 
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        """Read on. aiohttp asks for it after every piece, and would parse nothing each time."""
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
+
     def eof_received(self) -> None:
         """Let the transport close; `connection_lost` tells what that means."""
 
