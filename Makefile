@@ -4,16 +4,19 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench clean
+.PHONY: help run test test-long lint bench clean
 
 help: ## List the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 run: $(VENV)/run ## Serve config.toml on http://127.0.0.1:8080
 	$(BIN)/outrider run
 
 test: $(VENV)/dev ## Run every test but the long groups
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -m "not long"
+
+test-long: $(VENV)/dev ## Run the long groups: browser, benchmark, memory
+	$(BIN)/python -m pytest -q -m long
 
 lint: $(VENV)/dev ## ruff and mypy --strict
 	$(BIN)/ruff check .

@@ -85,11 +85,16 @@ class Connection(web.RequestHandler):
         in_body = not self._expected.is_eof()
         super().data_received(data)
         if self._request_count != before:
-            message, self._expected = self._messages[-1]
+            body, (message, self._expected) = self._expected, self._messages[-1]
             if type(message) is not RawRequestMessage:
+                if in_body:
+                    body.set_exception(web.RequestPayloadError("the body is not well-formed"))
                 self._messages[-1] = (self._malformed(message, data), EMPTY_PAYLOAD)  # type: ignore[assignment]
-            elif self._head_bytes + len(data) > MAX_HEAD and _head_size(message) > MAX_HEAD:
-                self._messages[-1] = (_too_large(), EMPTY_PAYLOAD)  # type: ignore[assignment]
+            elif message.method == "OPTIONS" and b" RTSP/1." in data:
+                # llhttp speaks RTSP as well, and aiohttp does not tell which it was.
+                self._messages[-1] = (_not_http(), EMPTY_PAYLOAD)  # type: ignore[assignment]
+            elif self._head_bytes + len(data) > MAX_HEAD:
+                self._refuse_large(self._request_count - before)
             self._relax()
         elif not in_body and data:
             self._head_bytes += len(data)
@@ -184,6 +189,12 @@ class Connection(web.RequestHandler):
         finally:
             timer.cancel()
 
+    def _refuse_large(self, count: int) -> None:
+        """Refuse those of the `count` newest requests whose heads are too large in all."""
+        for index in range(-count, 0):
+            if _head_size(self._messages[index][0]) > MAX_HEAD:  # type: ignore[arg-type]
+                self._messages[index] = (_too_large(), EMPTY_PAYLOAD)  # type: ignore[assignment]
+
     def _relax(self) -> None:
         self._head_bytes = 0
         self._line_done = False
@@ -217,7 +228,11 @@ class Connection(web.RequestHandler):
             return _too_large()
         if isinstance(cause, BadHttpMethod) and self._head_bytes == 0 and _REQUEST_LINE.match(data):
             return Malformed("the method is not one that is passed on", status=501)
-        return Malformed("the request is not well-formed HTTP/1.1")
+        return _not_http()
+
+
+def _not_http() -> Malformed:
+    return Malformed("the request is not well-formed HTTP/1.1")
 
 
 def _head_size(message: RawRequestMessage) -> int:

@@ -83,4 +83,6 @@ def tell(listeners: tuple[Listener, ...], event: object) -> None:
         try:
             listener(event)
         except Exception:  # noqa: BLE001 - whatever a plugin raises must not end an exchange
-            _log.exception("plugin '%s': its listener for %s raised", listener.__module__, type(event).__name__)
+            _log.exception(
+                "plugin '%s': its listener for %s raised", listener.__module__, type(event).__name__
+            )

@@ -49,7 +49,8 @@ class Target:
         self.config = config
         self.base = base
         self.provider = provider
-        self.auth: AuthType | None = config.auth  # type: ignore[assignment]
+        # An auth type that no plugin carries puts nothing on: the call is answered with 503.
+        self.auth: AuthType | None = None if config.auth_pending else config.auth  # type: ignore[assignment]
         self.timeout = _timeout(config, provider)
         self._vault = vault
         headers, query = _credential_places(self.auth, provider)

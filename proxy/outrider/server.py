@@ -76,7 +76,7 @@ class Server:
         rest, base = "", ""
         if isinstance(message, OutriderError):
             exchange = Exchange(exchange_id(), table.nobody, "", "", _NO_HEADERS, (), Body(), started=started)
-            return await self._refuse(connection, exchange, payload, message, http10=False)
+            return await self._refuse(connection, exchange, payload, message, keep=False, http10=False)
         headers = message.headers
         try:
             gate.check_request(message, table.max_body)
@@ -105,9 +105,10 @@ class Server:
                 self._admit(exchange, integration)
             except OutriderError as error:
                 refusal = error
+        # After an offer to upgrade, which nobody takes up, aiohttp parses no further.
+        keep = not message.should_close and not message.upgrade and not connection.draining
         if refusal is not None:
-            return await self._refuse(connection, exchange, payload, refusal, http10=http10)
-        keep = not message.should_close and not connection.draining
+            return await self._refuse(connection, exchange, payload, refusal, keep=keep, http10=http10)
         return await self._carry(connection, exchange, payload, keep=keep, http10=http10)
 
     def _admit(self, exchange: Exchange, integration: Integration | None) -> None:
@@ -162,13 +163,14 @@ class Server:
         payload: StreamReader,
         error: OutriderError,
         *,
+        keep: bool,
         http10: bool,
     ) -> bool:
         """Answer without sending anything; the connection ends where its framing is in doubt."""
         table = self.table
         integration = exchange.integration if exchange.integration is not table.nobody else None
         response = answer(error, id=exchange.id, integration=integration)
-        keep = not isinstance(error, Malformed) and error.status != 426 and payload.is_eof() and not http10
+        keep = keep and not isinstance(error, Malformed) and payload.is_eof()
         broken = True
         try:
             await relay(connection, exchange, response, keep=keep, http10=http10)

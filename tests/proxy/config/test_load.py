@@ -132,7 +132,7 @@ def test_no_value_of_the_file_is_ever_repeated(read, example):
         if secret in str(each) or secret in repr(loaded)
     ]
 
-    assert len(spans) > 60
+    assert len(spans) > 50
     assert shown == []
 
 

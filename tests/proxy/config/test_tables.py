@@ -44,28 +44,6 @@ def test_a_plugins_table_is_read_by_its_model(read):
                 " or a digit"
             ],
         ),
-        (
-            '[integrations.a]\nprovider = "stripe"\ncahce = {}\nname = "x"\ntables = {}',
-            [
-                "3: integrations.a.cahce: unknown key 'cahce'; did you mean 'cache'?",
-                "4: integrations.a.name: unknown key 'name'; known are auth, base_url, breaker, cache, "
-                "documentation, endpoints, endpoints_only, fallback, jobs, limits, listen, on, plan, provider, "
-                "purpose, retry, sdk, status, timeout, tls, websocket",
-                "5: integrations.a.tables: unknown key 'tables'; did you mean 'cache'?",
-            ],
-        ),
-        (
-            '[integrations.a]\nprovider = "stripe"\ncache = { ttl = 0, entries = 0, methods = ["POST"] }',
-            [
-                '3: integrations.a.cache.ttl: must be longer than zero, e.g. "5s"',
-                "3: integrations.a.cache.entries: must be at least 1",
-                '3: integrations.a.cache.methods[0]: must be one of "GET", "HEAD"',
-            ],
-        ),
-        (
-            '[integrations.a]\nprovider = "stripe"\ncache = 3',
-            ["3: integrations.a.cache: must be a table; write [integrations.a.cache]"],
-        ),
     ],
 )
 def test_a_table_that_is_none_of_the_contracts_is_a_problem(problems, text, said):
