@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import resource
+import socket
 import sys
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import click
 
 from . import __version__
 from .compile import Compiled, Compiler
-from .config import json_schema
+from .config import Listen, json_schema, load
 from .errors import StartError
 from .logs import configure
 from .registry import Registry, load_plugins
@@ -117,6 +118,33 @@ def plugins(registry: Registry, path: Path) -> None:
         table.add_row(plugin.name, plugin.version, ", ".join(registry.given_by(plugin.name)))
     console = Console(width=None if sys.stdout.isatty() else 1000, highlight=False)
     console.print(table)
+
+
+@cli.command()
+@config_option
+@click.pass_obj
+def health(registry: Registry, path: Path) -> None:
+    """Ask a running Outrider whether it is well: exit code 0 or 1. For a container's health check."""
+    loaded = load(path, registry.vocabulary)
+    admin = loaded.config.server.admin if loaded.config is not None else Listen("127.0.0.1", 8081)
+    try:
+        with _connect(admin) as connection:
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            well = connection.recv(64).startswith(b"HTTP/1.1 200 ")
+    except OSError:
+        well = False
+    if not well:
+        click.echo(f"outrider: the admin listener at {admin} does not answer", err=True)
+        sys.exit(1)
+
+
+def _connect(address: Listen) -> socket.socket:
+    if address.is_unix:
+        connection = socket.socket(socket.AF_UNIX)
+        connection.connect(address.path)
+        return connection
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address.host, address.host)
+    return socket.create_connection((host, address.port), timeout=3)
 
 
 def main() -> None:

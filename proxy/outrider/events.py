@@ -83,6 +83,5 @@ def tell(listeners: tuple[Listener, ...], event: object) -> None:
         try:
             listener(event)
         except Exception:  # noqa: BLE001 - whatever a plugin raises must not end an exchange
-            _log.exception(
-                "plugin '%s': its listener for %s raised", listener.__module__, type(event).__name__
-            )
+            kind = type(event).__name__
+            _log.exception("plugin '%s': its listener for %s raised", listener.__module__, kind)

@@ -84,6 +84,7 @@ def test_an_early_answer_is_passed_on() -> None:
             head = b"POST /stripe/v1/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n"
             wire.send(head + b"x" * 1000)
             upstream, _ = provider.accept()
+            assert upstream.recv(100).startswith(b"POST /v1/x")
             upstream.sendall(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 3\r\n\r\nbig")
             got = wire.answer()
             upstream.close()

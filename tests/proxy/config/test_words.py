@@ -181,7 +181,7 @@ CONTEXT: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("kind", [kind for kind in get_args(ErrorType)])
+@pytest.mark.parametrize("kind", list(get_args(ErrorType)))
 def test_pydantics_own_words_are_never_used(kind):
     """For none of its types of errors, those of later versions included."""
     for error in ("our words", ValueError("our words")):
