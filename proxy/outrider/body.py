@@ -91,3 +91,7 @@ class Body:
         _kept_in_all -= self._kept_bytes
         self._kept_bytes = 0
         self._kept = []
+
+
+NO_BODY = Body()
+"""The body of every request without one."""

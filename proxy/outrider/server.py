@@ -15,7 +15,7 @@ from aiohttp.web import RequestPayloadError
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from . import gate
-from .body import Body
+from .body import NO_BODY, Body
 from .errors import BrokenBody, Malformed, NotFound, OutriderError, PluginFailed, Unavailable
 from .events import ExchangeDone, PluginRaised, tell
 from .exchange import Exchange
@@ -197,7 +197,7 @@ def _body(connection: Connection, message: RawRequestMessage, payload: StreamRea
     """Give the request's body: bytes where all of it has come, a stream otherwise."""
     given = message.headers.get(hdrs.CONTENT_LENGTH)
     if payload is EMPTY_PAYLOAD:
-        return Body(b"", length=None if given is None else 0)
+        return NO_BODY if given is None else Body(b"", length=0)
     if payload.is_eof() and payload.exception() is None:
         data = payload.read_nowait()
         return Body(data, length=len(data) if data or given is not None else None)

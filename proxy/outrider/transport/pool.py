@@ -24,6 +24,7 @@ from yarl import URL
 from outrider.config import BaseUrl
 from outrider.errors import TooSlow
 
+from .deadlines import Deadlines
 from .failures import Prohibited, unreachable
 from .protocol import Protocol
 
@@ -46,6 +47,7 @@ class Pool:
         self._timeout = ClientTimeout(connect=connect_s)
         self._idle: deque[Protocol] = deque()
         self._connector: _Connector | None = None
+        self._deadlines: Deadlines | None = None
         self._sweep: asyncio.TimerHandle | None = None
 
     def __repr__(self) -> str:
@@ -64,7 +66,8 @@ class Pool:
     async def connect(self) -> Protocol:
         """Make a connection. TooSlow or Unreachable otherwise; nothing was written."""
         if self._connector is None:
-            self._connector = _Connector(self._own_ports)
+            self._deadlines = Deadlines(asyncio.get_running_loop())
+            self._connector = _Connector(self._own_ports, self._deadlines)
         try:
             # The stand-in has all that connect() reads of a request; a test holds aiohttp to that.
             lease = await self._connector.connect(self._origin, [], self._timeout)  # type: ignore[arg-type]
@@ -84,7 +87,7 @@ class Pool:
     def put_back(self, protocol: Protocol) -> None:
         """Keep a connection whose response ended; one that is not clean is closed."""
         protocol.end()
-        if not protocol.clean:
+        if protocol.should_close or protocol.transport is None:
             _drop(protocol)
             return
         protocol.idle_since = monotonic()
@@ -104,6 +107,8 @@ class Pool:
             self._sweep.cancel()
         while self._idle:
             _drop(self._idle.pop())
+        if self._deadlines is not None:
+            self._deadlines.close()
         if self._connector is not None:
             await self._connector.close()
 
@@ -145,9 +150,9 @@ class _Origin:
 class _Connector(TCPConnector):
     """aiohttp's connector, making our protocol, and dialling nothing that it must not."""
 
-    def __init__(self, own_ports: Collection[int]) -> None:
+    def __init__(self, own_ports: Collection[int], deadlines: Deadlines) -> None:
         super().__init__(limit=0, force_close=True, resolver=_Resolver(own_ports))
-        self._factory = partial(Protocol, self._loop)  # type: ignore[assignment,arg-type]
+        self._factory = partial(Protocol, self._loop, deadlines)  # type: ignore[assignment,arg-type]
 
 
 class _Resolver(AbstractResolver):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from time import monotonic
 from typing import TYPE_CHECKING
 
 from aiohttp.base_protocol import BaseProtocol
@@ -17,6 +16,8 @@ if TYPE_CHECKING:
     from aiohttp.http import RawResponseMessage
     from aiohttp.streams import StreamReader
 
+    from .deadlines import Deadlines
+
 READ_BUFFER = 64 * 1024
 MAX_FIELD = 32 * 1024
 MAX_FIELDS = 256
@@ -28,14 +29,13 @@ class Protocol(BaseProtocol):
     aiohttp's own protocol makes a parser, a queue and a timer for each request; this keeps them.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, deadlines: Deadlines) -> None:
         super().__init__(loop)
+        self._deadlines = deadlines
         self.idle = True
         """Nothing is awaited: bytes that arrive now belong to nobody."""
         self.uploaded = True
         """Whether all of the request was written."""
-        self.waiting = False
-        """Whether somebody waits for a piece of the body."""
         self.should_close = False
         """Whether this connection has carried its last response."""
         self.lease: Connection | None = None
@@ -44,9 +44,7 @@ class Protocol(BaseProtocol):
         self._head_only = False
         self._payload: StreamReader | None = None
         self._head: asyncio.Future[tuple[RawResponseMessage, StreamReader]] | None = None
-        self._timer: asyncio.TimerHandle | None = None
         self._idle_s = 0.0
-        self._progress = 0.0
 
     @property
     def clean(self) -> bool:
@@ -71,7 +69,7 @@ class Protocol(BaseProtocol):
     def abort(self) -> None:
         """Close now."""
         self.should_close = True
-        self._relax()
+        self._deadlines.clear(self)
         if self.transport is not None:
             self.transport.abort()
 
@@ -100,7 +98,6 @@ class Protocol(BaseProtocol):
         """Give the connection back after a whole response."""
         self.idle = True
         self._payload = None
-        self._relax()
 
     def write(self, data: bytes) -> None:
         """Write, unless the connection has ended: what waits for the response is told of that."""
@@ -113,19 +110,27 @@ class Protocol(BaseProtocol):
 
     def expire_in(self, seconds: float) -> None:
         """Fail the wait for the head after `seconds`; nothing once it is there."""
-        if self._head is None or self._head.done():
-            return
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._loop.call_later(max(0.0, seconds), self._head_late)
+        if self._head is not None and not self._head.done():
+            self._deadlines.set(self, seconds)
 
-    def await_piece(self, idle_s: float) -> None:
-        """Fail the wait for a piece of the body after `idle_s`; one timer serves a whole stream."""
-        self.waiting = True
-        self._progress = monotonic()
-        if self._timer is None:
-            self._idle_s = idle_s
-            self._timer = self._loop.call_later(idle_s, self._piece_late)
+    async def piece(self, payload: StreamReader, idle_s: float) -> bytes:
+        """Give the next piece of the body; TooSlow where there is none for `idle_s`."""
+        self._idle_s = idle_s
+        self._deadlines.set(self, idle_s)
+        try:
+            return await payload.readany()
+        finally:
+            self._deadlines.clear(self)
+
+    def late(self) -> None:
+        """Fail what is waited for: its time is over."""
+        if self._head is None or self._head.done():
+            idle = f"the provider sent nothing for {self._idle_s:g} s"
+            self.fail(TooSlow(idle, error_type="connection_read_timeout"))
+        elif self.uploaded:
+            self.fail(TooSlow("the provider did not answer in time"))
+        else:
+            self.fail(TooSlow("the request was not sent in time", error_type="connection_write_timeout"))
 
     def fail(self, error: OutriderError) -> None:
         """End whatever waits on this connection."""
@@ -159,7 +164,7 @@ class Protocol(BaseProtocol):
                 self.should_close = True  # a second response to one request
                 continue
             self._payload = payload
-            self._relax()
+            self._deadlines.clear(self)
             head.set_result((message, payload))
 
     def resume_reading(self, resume_parser: bool = True) -> None:
@@ -173,7 +178,7 @@ class Protocol(BaseProtocol):
     def connection_lost(self, exc: BaseException | None) -> None:
         """Tell what waits: a body may end here, if nothing says how long it is."""
         self.should_close = True
-        self._relax()
+        self._deadlines.clear(self)
         parser, self._parser = self._parser, None
         if parser is not None and not self.idle:
             try:
@@ -193,28 +198,3 @@ class Protocol(BaseProtocol):
                 )
             )
         super().connection_lost(exc)
-
-    def _relax(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _head_late(self) -> None:
-        self._timer = None
-        if self.uploaded:
-            self.fail(TooSlow("the provider did not answer in time"))
-        else:
-            self.fail(TooSlow("the request was not sent in time", error_type="connection_write_timeout"))
-
-    def _piece_late(self) -> None:
-        self._timer = None
-        late = monotonic() - self._progress
-        if self.waiting and late >= self._idle_s:
-            self.fail(
-                TooSlow(
-                    f"the provider sent nothing for {self._idle_s:g} s", error_type="connection_read_timeout"
-                )
-            )
-        else:
-            rest = self._idle_s - late if self.waiting else self._idle_s
-            self._timer = self._loop.call_later(rest, self._piece_late)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
+from dataclasses import dataclass
 from email.utils import formatdate
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from aiohttp.client_exceptions import ClientError
+from aiohttp.http import HttpVersion11
 
 from outrider.errors import BrokenBody, OutriderError, Rubbish
 from outrider.headers import HOP_BY_HOP, NO_NAMES, Field, Filter, connection_names, serialize
@@ -34,6 +36,20 @@ if TYPE_CHECKING:
 _CLEAN = bytes(byte for byte in range(256) if byte == 0x09 or (byte >= 0x20 and byte != 0x7F))
 _DIGITS = re.compile(r"[0-9]+")
 _EMPTY_STATUS = frozenset((204, 304))
+#: Fields whose values decide what becomes of them, or of the body.
+_BY_VALUE = frozenset((b"transfer-encoding", b"location", b"content-location", b"link"))
+_PLAIN_CONNECTION = frozenset((b"keep-alive", b"Keep-Alive", b"close"))
+#: Sequences of names that are remembered for one target.
+_SHAPES = 256
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What follows from the names of a response's fields: which pass, and where two of them stand."""
+
+    kept: tuple[int, ...]
+    length: int
+    connection: int
 
 
 class Upstream:
@@ -47,6 +63,7 @@ class Upstream:
         self._prefix = target.base.path
         self._host_line = f" HTTP/1.1\r\nHost: {target.base.authority}\r\n".encode()
         self._filter = Filter(HOP_BY_HOP)
+        self._shapes: dict[tuple[bytes, ...], _Shape] = {}
         self._response_s = target.timeout.response
         self._idle_s = target.timeout.idle
 
@@ -68,7 +85,8 @@ class Upstream:
             waiter = protocol.begin(head_only=attempt.method == "HEAD")
             if body.data is not None:
                 protocol.write(head + body.data if body.data else head)
-                protocol.expire_in(min(self._response_s, exchange.deadline - started))
+                left_s = exchange.deadline - started
+                protocol.expire_in(left_s if left_s < self._response_s else self._response_s)
             else:
                 protocol.uploaded = False
                 protocol.write(head)
@@ -126,7 +144,45 @@ class Upstream:
             await pieces.aclose()
 
     def _accept(self, message: RawResponseMessage, attempt: Attempt, content: Content) -> list[Field]:
-        """Check a head before any of it is passed on, and give the fields that are."""
+        """Check a head before any of it is passed on, and give the fields that are.
+
+        A provider answers with the same names again and again. What follows from the names alone is
+        remembered; what depends on a value is looked at each time.
+        """
+        raw = message.raw_headers
+        shape = self._shapes.get(tuple([name for name, _ in raw]))
+        if shape is None or not 200 <= message.code <= 599 or message.version is not HttpVersion11:
+            return self._examine(message, attempt, content)
+        if b"".join([value for _, value in raw]).translate(None, _CLEAN):
+            raise Rubbish("the provider's header has a control character")
+        if shape.connection >= 0 and raw[shape.connection][1] not in _PLAIN_CONNECTION:
+            return self._examine(message, attempt, content)
+        if shape.length >= 0:
+            given = raw[shape.length][1]
+            if not given.isdigit():
+                return self._examine(message, attempt, content)
+            content.length = int(given)
+        content.empty = attempt.method == "HEAD" or message.code in _EMPTY_STATUS
+        return [raw[index] for index in shape.kept]
+
+    def _remember(self, raw: tuple[Field, ...]) -> None:
+        """Remember the names of a head that was examined, where nothing but plain values follows."""
+        names = [name.lower() for name, _ in raw]
+        if (
+            len(self._shapes) >= _SHAPES
+            or _BY_VALUE.intersection(names)
+            or b"date" not in names
+            or any(names.count(name) > 1 for name in (b"content-length", b"connection"))
+        ):
+            return
+        self._shapes[tuple(name for name, _ in raw)] = _Shape(
+            kept=tuple(index for index, (name, _) in enumerate(raw) if self._filter.passes(name)),
+            length=names.index(b"content-length") if b"content-length" in names else -1,
+            connection=names.index(b"connection") if b"connection" in names else -1,
+        )
+
+    def _examine(self, message: RawResponseMessage, attempt: Attempt, content: Content) -> list[Field]:
+        """Check each thing that could be wrong with a head."""
         status = message.code
         if not 200 <= status <= 599:
             raise Rubbish(f"the provider answered with status {status:03}")
@@ -160,6 +216,7 @@ class Upstream:
             fields.append((b"Date", formatdate(usegmt=True).encode()))
         content.length = length
         content.empty = attempt.method == "HEAD" or status in _EMPTY_STATUS
+        self._remember(raw)
         return fields
 
 
@@ -198,15 +255,12 @@ class Content:
         protocol = self._protocol
         if self.empty or protocol is None:
             return b""
-        protocol.await_piece(self._idle_s)
         try:
-            return await self._payload.readany()
+            return await protocol.piece(self._payload, self._idle_s)
         except OutriderError as error:
             raise BrokenBody(error.detail) from error
         except (ClientError, OSError, RuntimeError) as error:
             raise BrokenBody(f"the provider's connection broke: {type(error).__name__}") from error
-        finally:
-            protocol.waiting = False
 
     def close(self) -> None:
         """Put the connection back after a whole body, cut it off otherwise."""
