@@ -25,9 +25,9 @@ class Exchange:
     """
 
     __slots__ = (
+        "_base",
         "_notes",
         "attempts",
-        "base",
         "body",
         "client",
         "deadline",
@@ -54,7 +54,7 @@ class Exchange:
         raw_headers: Iterable[Field],
         body: Body,
         *,
-        base: str = "",
+        base: tuple[str, str] = ("", ""),
         named: frozenset[bytes] = NO_NAMES,
         started: float = 0.0,
     ) -> None:
@@ -67,8 +67,7 @@ class Exchange:
         self.named = named
         """Fields that the app's Connection fields name; they end here."""
         self.body = body
-        self.base = base
-        """Where the app finds the integration, e.g. `http://127.0.0.1:8080/stripe`: for Location."""
+        self._base = base
         self.client = ""
         """The name of the client that called, from `[clients.*]`."""
         self.started = started or monotonic()
@@ -86,6 +85,12 @@ class Exchange:
     def __repr__(self) -> str:
         what = f"{self.integration.name} {self.method} {self.path}"
         return f"<Exchange {self.id} {what}, {self.attempts} attempts>"
+
+    @property
+    def base(self) -> str:
+        """Where the app finds the integration, e.g. `http://127.0.0.1:8080/stripe`: for Location."""
+        host, prefix = self._base
+        return f"http://{host}{prefix}"
 
     @property
     def path(self) -> str:

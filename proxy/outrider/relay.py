@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from .headers import serialize
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from .connection import Connection
     from .exchange import Exchange
     from .response import Response
@@ -20,9 +22,9 @@ if TYPE_CHECKING:
 _STATUS_LINES = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode("latin-1") for status in HTTPStatus
 }
-_OURS = (
-    b"%b%bOutrider-Id: %b\r\nOutrider-Attempts: %d\r\nVia: 1.1 outrider\r\n"
-    b"Server-Timing: outrider;dur=%.1f, wait;dur=%.1f, provider;dur=%.1f\r\n"
+_HEAD = (
+    b"%b%b%bOutrider-Id: %b\r\nOutrider-Attempts: %d\r\nVia: 1.1 outrider\r\n"
+    b"Server-Timing: outrider;dur=%.1f, wait;dur=%.1f, provider;dur=%.1f\r\n%b\r\n"
 )
 _CORS = b"access-control-"
 
@@ -30,10 +32,13 @@ _date_second = 0
 _date_line = b""
 
 
-async def relay(
+def relay(
     connection: Connection, exchange: Exchange, response: Response, *, keep: bool, http10: bool
-) -> None:
-    """Write the whole response. BrokenBody or ConnectionError when one side broke off."""
+) -> Awaitable[None] | None:
+    """Write the response; what is given is to be awaited where its body streams, or the app is slow.
+
+    BrokenBody or ConnectionError when one side broke off. Most responses are whole, and cost no coroutine.
+    """
     body = response.body
     head_only = exchange.method == "HEAD" or response.status in (204, 304)
     data = body.take()
@@ -55,9 +60,9 @@ async def relay(
     if data is not None:
         connection.write(head if head_only else head + data)
         if connection.writing_paused:
-            await connection.drained(exchange.integration.target.timeout.idle)
-        return
-    await _stream(connection, exchange, response, head, chunked)
+            return connection.drained(exchange.integration.target.timeout.idle)
+        return None
+    return _stream(connection, exchange, response, head, chunked)
 
 
 async def _stream(
@@ -79,9 +84,9 @@ def _head(exchange: Exchange, response: Response, framing: bytes) -> bytes:
     fields = response.headers.fields
     if "Origin" in exchange.headers:
         fields = [pair for pair in fields if not pair[0].lower().startswith(_CORS)]
-    status = _STATUS_LINES.get(response.status) or b"HTTP/1.1 %d \r\n" % response.status
     upstream_s, waited_s = exchange.upstream_s, exchange.waited_s
-    ours = _OURS % (
+    return _HEAD % (
+        _STATUS_LINES.get(response.status) or b"HTTP/1.1 %d \r\n" % response.status,
         serialize(fields),
         _date() if response.made_here else b"",
         exchange.id.encode(),
@@ -89,8 +94,8 @@ def _head(exchange: Exchange, response: Response, framing: bytes) -> bytes:
         (total_s - upstream_s - waited_s) * 1e3,
         waited_s * 1e3,
         upstream_s * 1e3,
+        framing,
     )
-    return b"%b%b%b\r\n" % (status, ours, framing)
 
 
 def _date() -> bytes:

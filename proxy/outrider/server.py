@@ -73,8 +73,9 @@ class Server:
         table = self.table
         refusal: OutriderError | None = None
         integration: Integration | None = None
-        rest, base = "", ""
-        if isinstance(message, OutriderError):
+        rest, base = "", ("", "")
+        if type(message) is not RawRequestMessage:
+            assert isinstance(message, OutriderError)
             exchange = Exchange(exchange_id(), table.nobody, "", "", _NO_HEADERS, (), Body(), started=started)
             return await self._refuse(connection, exchange, payload, message, keep=False, http10=False)
         headers = message.headers
@@ -82,7 +83,7 @@ class Server:
             gate.check_request(message, table.max_body)
             host = table.hosts.find(headers)
             integration, rest, prefix = table.find(connection.listener.integration or host, message.path)
-            base = f"http://{headers[hdrs.HOST]}{prefix}"
+            base = headers[hdrs.HOST], prefix
         except OutriderError as error:
             refusal = error
         exchange = Exchange(
@@ -144,7 +145,9 @@ class Server:
                 response = answer(self._blame(error), id=exchange.id, integration=integration)
             keep = keep and payload.is_eof() and not connection.draining
             status = response.status
-            await relay(connection, exchange, response, keep=keep, http10=http10)
+            rest = relay(connection, exchange, response, keep=keep, http10=http10)
+            if rest is not None:
+                await rest
             broken = False
             if not payload.is_eof():
                 await connection.linger(payload)
@@ -173,7 +176,9 @@ class Server:
         keep = keep and not isinstance(error, Malformed) and payload.is_eof()
         broken = True
         try:
-            await relay(connection, exchange, response, keep=keep, http10=http10)
+            rest = relay(connection, exchange, response, keep=keep, http10=http10)
+            if rest is not None:
+                await rest
             broken = False
             if not payload.is_eof() and hdrs.EXPECT not in exchange.headers:
                 await connection.linger(payload)

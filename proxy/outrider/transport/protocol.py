@@ -113,14 +113,14 @@ class Protocol(BaseProtocol):
         if self._head is not None and not self._head.done():
             self._deadlines.set(self, seconds)
 
-    async def piece(self, payload: StreamReader, idle_s: float) -> bytes:
-        """Give the next piece of the body; TooSlow where there is none for `idle_s`."""
+    def await_piece(self, idle_s: float) -> None:
+        """Fail the wait for a piece of the body after `idle_s`."""
         self._idle_s = idle_s
         self._deadlines.set(self, idle_s)
-        try:
-            return await payload.readany()
-        finally:
-            self._deadlines.clear(self)
+
+    def got_piece(self) -> None:
+        """Wait no longer: the app's own pace is no fault of the provider."""
+        self._deadlines.clear(self)
 
     def late(self) -> None:
         """Fail what is waited for: its time is over."""

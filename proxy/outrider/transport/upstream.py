@@ -255,12 +255,15 @@ class Content:
         protocol = self._protocol
         if self.empty or protocol is None:
             return b""
+        protocol.await_piece(self._idle_s)
         try:
-            return await protocol.piece(self._payload, self._idle_s)
+            return await self._payload.readany()
         except OutriderError as error:
             raise BrokenBody(error.detail) from error
         except (ClientError, OSError, RuntimeError) as error:
             raise BrokenBody(f"the provider's connection broke: {type(error).__name__}") from error
+        finally:
+            protocol.got_piece()
 
     def close(self) -> None:
         """Put the connection back after a whole body, cut it off otherwise."""
