@@ -1,0 +1,63 @@
+"""Bodies of requests: streamed once, or kept up to a cap."""
+
+from outrider.body import KEEP_ONE, NO_BODY, Body
+
+
+def streaming(*pieces: bytes) -> Body:
+    left = [*pieces, b""]
+
+    async def source() -> bytes:
+        return left.pop(0)
+
+    return Body(None, source=source)
+
+
+async def read(body: Body) -> bytes:
+    return b"".join([piece async for piece in body.pieces()])
+
+
+async def test_what_is_here_is_sent_again() -> None:
+    """A whole body costs nothing to replay."""
+    body = Body(b"hello", length=5)
+
+    assert [await read(body), await read(body), body.replayable] == [b"hello", b"hello", True]
+
+
+async def test_a_stream_is_sent_once() -> None:
+    """Nothing is kept where nobody asked for it."""
+    body = streaming(b"a", b"b")
+
+    assert await read(body) == b"ab"
+    assert not body.replayable
+
+
+async def test_a_stream_that_is_kept() -> None:
+    """The next attempt sends the same bytes, also after half of them."""
+    body = streaming(b"a", b"b", b"c")
+    body.keep()
+    pieces = body.pieces()
+    assert await anext(pieces) == b"a"
+    await pieces.aclose()
+
+    assert await read(body) == b"abc"
+    assert await read(body) == b"abc"
+    assert body.replayable
+    body.close()
+
+
+async def test_past_the_cap() -> None:
+    """The attempt under way gets all of it and is the only one."""
+    body = streaming(b"x" * KEEP_ONE, b"y")
+    body.keep()
+
+    assert len(await read(body)) == KEEP_ONE + 1
+    assert not body.replayable
+
+
+async def test_no_body_is_one_object_that_nothing_changes() -> None:
+    """Keeping and closing it does nothing."""
+    NO_BODY.keep()
+    NO_BODY.close()
+
+    assert await read(NO_BODY) == b""
+    assert NO_BODY.replayable

@@ -1,0 +1,40 @@
+"""Link and Location."""
+
+import pytest
+
+from outrider.config import BaseUrl
+from outrider.links import turn_back
+
+BASE = "http://127.0.0.1:8080/acme"
+TARGET = BaseUrl.parse("https://api.acme.example/v1")
+
+
+@pytest.mark.parametrize(
+    ("given", "turned"),
+    [
+        ("https://api.acme.example/v1/x?y=1", f"{BASE}/x?y=1"),
+        ("https://API.acme.example:443/v1/x", f"{BASE}/x"),
+        ("/v1/x", "/acme/x"),
+        ("//api.acme.example/v1/x", f"{BASE}/x"),
+        ("https://api.acme.example/v2/x", "https://api.acme.example/v2/x"),
+        ("https://api.acme.example/v1x", "https://api.acme.example/v1x"),
+        ("http://api.acme.example/v1/x", "http://api.acme.example/v1/x"),
+        ("https://api.acme.example:8443/v1/x", "https://api.acme.example:8443/v1/x"),
+        ("https://user@api.acme.example/v1/x", "https://user@api.acme.example/v1/x"),
+        ("https://evil.example/v1/x", "https://evil.example/v1/x"),
+        ("https://[broken/v1", "https://[broken/v1"),
+        ("?page=2", "?page=2"),
+    ],
+)
+def test_location(given: str, turned: str) -> None:
+    """The target's own origin and base path come back to the caller's address; the rest is verbatim."""
+    assert turn_back([(b"Location", given.encode())], TARGET, BASE) == [(b"Location", turned.encode())]
+
+
+def test_link() -> None:
+    """Each URL of a Link by itself."""
+    given = b'<https://api.acme.example/v1/x?p=2>; rel="next", <https://evil.example/>; rel="x"'
+
+    assert turn_back([(b"Link", given)], TARGET, BASE) == [
+        (b"Link", b'<http://127.0.0.1:8080/acme/x?p=2>; rel="next", <https://evil.example/>; rel="x"')
+    ]

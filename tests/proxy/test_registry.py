@@ -1,0 +1,111 @@
+"""Mistakes of plugins, and what their users are told."""
+
+import inspect
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from outrider.errors import StartError
+from outrider.layers import Layer, Placed, Stage, arrange, compose
+from outrider.plugin import Provider, hookimpl
+from outrider.registry import Registry, load_plugins
+
+
+class Acme(Provider):
+    name = "acme"
+    base_url = "https://api.acme.example"
+
+
+def nothing() -> list[Any]:
+    return []
+
+
+def plugin(name: str, **members: Any) -> tuple[str, str, ModuleType, bool]:
+    module = ModuleType(name)
+    vars(module).update(
+        {key: hookimpl(value) if inspect.isfunction(value) else value for key, value in members.items()}
+    )
+    return name, "1.0", module, False
+
+
+def refusal(*plugins: tuple[str, str, ModuleType, bool]) -> str:
+    with pytest.raises(StartError) as caught:
+        Registry(plugins)
+    return str(caught.value)
+
+
+def test_a_misspelt_hook() -> None:
+    """The right one is named."""
+    said = refusal(plugin("one", outrider_provider=list))
+
+    assert said == "plugin 'one': there is no hook 'outrider_provider'; did you mean 'outrider_providers'?"
+
+
+def test_a_newer_interface() -> None:
+    """It is refused in words."""
+    assert "needs version 2 of the plugin interface" in refusal(plugin("one", OUTRIDER_API=2))
+
+
+def test_a_hook_that_raises() -> None:
+    """The plugin is named, with what it raised."""
+
+    def outrider_providers() -> list[Any]:
+        raise KeyError("x")
+
+    assert "plugin 'one': outrider_providers raised KeyError" in refusal(
+        plugin("one", outrider_providers=outrider_providers)
+    )
+
+
+def test_one_name_twice() -> None:
+    """Both plugins are named."""
+    give = lambda: [Acme]  # noqa: E731
+
+    assert refusal(plugin("one", outrider_providers=give), plugin("two", outrider_providers=give)) == (
+        "plugins 'one' and 'two' both give the provider 'acme'"
+    )
+
+
+def test_something_else_than_a_provider() -> None:
+    """It is said what is wrong with it."""
+    assert "has no name" in refusal(plugin("one", outrider_providers=lambda: [int]))
+
+
+def test_two_layers_where_there_can_be_one() -> None:
+    """Both plugins are named."""
+    layer: Layer[Any] = Layer(stage=Stage.AUTH, wrap=lambda send: send)
+
+    with pytest.raises(StartError, match="plugins 'one' and 'two' both give a layer for Stage.AUTH"):
+        arrange([Placed("one", layer), Placed("two", layer)], owner="integration 'a'")
+
+
+async def test_layers_stand_in_the_order_of_their_stages() -> None:
+    """The outermost first, whatever the order in which they were given."""
+    seen: list[str] = []
+
+    def layer(stage: Stage) -> Layer[Any]:
+        def wrap(send: Any) -> Any:
+            async def noted(thing: Any) -> Any:
+                seen.append(stage.name)
+                return await send(thing)
+
+            return noted
+
+        return Layer(stage=stage, wrap=wrap)
+
+    async def innermost(thing: Any) -> Any:
+        return thing
+
+    placed = [Placed("p", layer(stage)) for stage in (Stage.AUTH, Stage.BREAK, Stage.LIMIT)]
+    await compose(arrange(placed, owner="x"), innermost)("x")
+
+    assert seen == ["BREAK", "LIMIT", "AUTH"]
+
+
+def test_the_built_in_ones_load() -> None:
+    """They use the same hooks as everybody."""
+    registry = load_plugins()
+
+    assert {"stripe", "openai", "sandbox"} <= set(registry.providers)
+    assert {"bearer", "basic", "header", "query", "none", "pass"} <= set(registry.auth_types)
