@@ -3,7 +3,7 @@
 from urllib.parse import unquote
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from multidict import CIMultiDict, CIMultiDictProxy
 
@@ -15,6 +15,7 @@ def fields(**values: str) -> "CIMultiDictProxy[str]":
     return CIMultiDictProxy(CIMultiDict({name.replace("_", "-"): value for name, value in values.items()}))
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="/.%2eEfF5cC\\;a", max_size=30))
 def test_no_dot_segment_passes(rest: str) -> None:
     """Whatever passes has no dot segment, decoded once or not at all."""
