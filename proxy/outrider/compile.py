@@ -79,29 +79,23 @@ class Compiler:
         events = Events()
         integrations: dict[str, Integration] = {}
         closers = []
-        asleep = set()
-        for name, section in config.integrations.items():
-            missing = self._missing(compiled, ("integrations", name), section, vault)
-            if section.status == "draft" and missing:
-                asleep.add(name)
-                continue
-            for where, text in missing:
-                self._problem(compiled, where, text)
         for table, options in (
             ("server", config.server),
-            *((f"clients.{n}", c) for n, c in config.clients.items()),
+            *((f"clients.{n}", client) for n, client in config.clients.items()),
         ):
-            for where, text in self._missing(compiled, tuple(table.split(".", 1)), options, vault):
+            for where, text in self._missing(tuple(table.split(".", 1)), options, vault):
                 self._problem(compiled, where, text)
         for plugin, text in self._registry.each("outrider_check", config=config):
             self._plugin_problem(compiled, plugin, text)
-        if compiled.problems:
-            return
         for _ in self._registry.call("outrider_subscribe", events=events, config=config):
             pass
         done = events.of(AttemptDone)
         for name, section in config.integrations.items():
-            if name in asleep:
+            missing = self._missing(("integrations", name), section, vault)
+            if missing:
+                # A draft sleeps until its secret is set; for any other it is a problem.
+                for where, text in missing if section.status != "draft" else ():
+                    self._problem(compiled, where, text)
                 continue
             try:
                 integration, upstream = self._integration(name, section, vault, done)
@@ -111,6 +105,9 @@ class Compiler:
             integrations[name] = integration
             if upstream is not None:
                 closers.append(upstream.close)
+        if compiled.problems:
+            compiled.problems.sort(key=lambda problem: problem.line)
+            return
         compiled.table = Table(
             path=self._path,
             config=config,
@@ -192,7 +189,7 @@ class Compiler:
         )
 
     def _missing(
-        self, compiled: Compiled, where: tuple[str | int, ...], options: Any, vault: Vault
+        self, where: tuple[str | int, ...], options: Any, vault: Vault
     ) -> list[tuple[tuple[str | int, ...], str]]:
         """Resolve the secrets of a table; those that give nothing, with what to do."""
         missing = []
