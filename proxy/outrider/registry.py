@@ -137,6 +137,9 @@ class Registry:
         except (pluggy.PluginValidationError, ValueError) as error:
             raise StartError(f"plugin '{name}': {_first_line(error)}") from error
         gives = tuple(hook for hook in hooks if self._implements_module(module, hook))
+        for hook in hooks:
+            if hook not in gives:
+                raise StartError(f"plugin '{name}': {hook} is not marked; write @hookimpl above it")
         self.plugins[name] = Plugin(name, version, module, builtin, gives)
 
     def _implements(self, name: str, hook: str) -> bool:

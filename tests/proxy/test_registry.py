@@ -42,6 +42,14 @@ def test_a_misspelt_hook() -> None:
     assert said == "plugin 'one': there is no hook 'outrider_provider'; did you mean 'outrider_providers'?"
 
 
+def test_a_hook_without_its_mark() -> None:
+    """It would never be called."""
+    module = ModuleType("one")
+    vars(module)["outrider_providers"] = nothing
+
+    assert "write @hookimpl above it" in refusal(("one", "1.0", module, False))
+
+
 def test_a_newer_interface() -> None:
     """It is refused in words."""
     assert "needs version 2 of the plugin interface" in refusal(plugin("one", OUTRIDER_API=2))
