@@ -149,7 +149,6 @@ def test_no_value_of_the_file_is_ever_repeated(read, example):
         ("a = 1\na = 2", "2: cannot overwrite a value at the end of the file"),
         ("a = " + "[" * 10000, "1: is nested too deeply"),
         ("a = " + "9" * 5000, None),
-        ("a = 2023-13-45", "1: invalid date or datetime (column 5)"),
     ],
 )
 def test_a_syntax_error_has_its_line(read, text, said):
