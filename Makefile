@@ -23,7 +23,7 @@ lint: $(VENV)/dev ## ruff and mypy --strict
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(VENV)/dev ## CPU for each request beside nginx, HAProxy and Envoy
+bench: $(VENV)/bench ## CPU for each request beside nginx, HAProxy and Envoy
 	$(BIN)/python bench/run.py
 
 clean: ## Remove what the other targets made
@@ -35,6 +35,10 @@ $(VENV)/bin/python:
 
 $(VENV)/run: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/bench: pyproject.toml $(VENV)/dev
+	$(BIN)/python -m pip install --quiet --group bench
 	@touch $@
 
 $(VENV)/dev: pyproject.toml | $(VENV)/bin/python
