@@ -1,0 +1,97 @@
+"""Layers: their order, and that the single ones are single."""
+
+from typing import Any
+
+import pytest
+
+from outrider.errors import StartError
+from outrider.layers import OUTER, SINGLE, Layer, Placed, Stage, arrange, compose
+
+
+def placed(stage: Stage, plugin: str = "p", **options: Any) -> Placed[Any]:
+    return Placed(plugin, Layer(stage=stage, wrap=lambda send: send, **options))
+
+
+def test_the_stages_stand_as_documented() -> None:
+    """DESIGN.md, "Life of a request": from the outermost to the one next to the socket."""
+    assert [stage.name for stage in sorted(Stage)] == [
+        "OBSERVE",
+        "ADMIT",
+        "FAILOVER",
+        "RETRY",
+        "BREAK",
+        "LIMIT",
+        "AUTH",
+    ]
+    assert {stage for stage in Stage if stage < Stage.RETRY} == OUTER
+
+
+@pytest.mark.parametrize("stage", sorted(SINGLE))
+def test_two_in_a_single_place_name_both_plugins(stage: Stage) -> None:
+    """Who reads it installed them, and is told what to do."""
+    with pytest.raises(StartError) as caught:
+        arrange([placed(stage, "one"), placed(Stage.LIMIT), placed(stage, "two")], owner="integration 'a'")
+
+    assert str(caught.value) == (
+        f"integration 'a': plugins 'one' and 'two' both give a layer for Stage.{stage.name}, "
+        "where there can be one; uninstall one of them"
+    )
+
+
+@pytest.mark.parametrize("stage", sorted(set(Stage) - SINGLE))
+def test_the_other_stages_have_room_for_many(stage: Stage) -> None:
+    """They stay in the order in which they were given."""
+    given = [placed(stage, "one"), placed(stage, "two")]
+
+    assert arrange(given, owner="x") == given
+
+
+async def test_the_first_is_the_outermost() -> None:
+    """A call goes through in order and its answer comes back in reverse; each wraps once, at load."""
+    said: list[str] = []
+
+    def layer(name: str) -> Layer[str]:
+        def wrap(send: Any) -> Any:
+            said.append(f"wrap {name}")
+
+            async def noted(thing: str) -> Any:
+                said.append(f"in {name}")
+                answer = await send(thing)
+                said.append(f"out {name}")
+                return answer
+
+            return noted
+
+        return Layer(stage=Stage.OBSERVE, wrap=wrap)
+
+    async def innermost(thing: str) -> Any:
+        return thing.upper()
+
+    send = compose([Placed("p", layer("a")), Placed("p", layer("b"))], innermost)
+
+    assert [await send("x"), await send("y")] == ["X", "Y"]
+    assert said[:2] == ["wrap b", "wrap a"]
+    assert said[2:] == ["in a", "in b", "out b", "out a"] * 2
+
+
+@pytest.mark.parametrize(
+    ("stage", "replays", "keeps"),
+    [
+        (Stage.FAILOVER, None, True),
+        (Stage.RETRY, None, True),
+        (Stage.ADMIT, None, False),
+        (Stage.AUTH, None, False),
+        (Stage.RETRY, False, False),
+        (Stage.AUTH, True, True),
+    ],
+)
+def test_a_body_is_kept_only_where_it_may_be_sent_twice(
+    stage: Stage, replays: bool | None, keeps: bool
+) -> None:
+    """FAILOVER and RETRY try again unless they say otherwise, the others do if they say so."""
+    assert placed(stage, replays=replays).layer.keeps_body is keeps
+
+
+def test_a_step_is_shown_by_its_stage() -> None:
+    """`outrider show` prints these; a layer may have a name of its own."""
+    assert [str(placed(Stage.LIMIT)), str(placed(Stage.AUTH, name="bearer"))] == ["limit(p)", "auth(bearer)"]
