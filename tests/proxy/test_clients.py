@@ -119,13 +119,15 @@ def test_where_the_apps_own_credential_passes_it_is_none_of_ours() -> None:
     assert admit(("Outrider-Token", "t0ken-of-shop"), ("Authorization", "x"), to=passing) == "shop"
 
 
-def test_a_rotated_token_counts_at_once() -> None:
+def test_a_rotated_token_counts_at_once(tmp_path: Path) -> None:
     """The old one is refused from then on."""
-    secret = Secret(REF, "old-token")
-    clients = Clients([Client("shop", secret, None)])
-    secret._value, secret.version = "new-token", 2
+    token, vault = tmp_path / "token", Vault(tmp_path)
+    token.write_text("old-token")
+    clients = Clients([Client("shop", vault.get(SecretRef("file", "token")), None)])
+    token.write_text("a-new-token")
+    vault.refresh()
 
-    assert admit(("Api-Key", "new-token"), clients=clients) == "shop"
+    assert admit(("Api-Key", "a-new-token"), clients=clients) == "shop"
     with pytest.raises(Unauthorized):
         admit(("Api-Key", "old-token"), clients=clients)
 

@@ -23,15 +23,11 @@ def integration(name: str) -> Integration:
     return Integration(name, section, Target(name, section, base, None, Vault(Path())))
 
 
-async def closed() -> None:
-    CLOSED.append(True)
+def table(closed: list[str] | None = None, events: Events | None = None) -> Table:
+    async def close() -> None:
+        assert closed is not None
+        closed.append("closed")
 
-
-CLOSED: list[bool] = []
-EVENTS = Events()
-
-
-def table() -> Table:
     return Table(
         path=Path("config.toml"),
         config=Config(Server(max_body=10), Document(), {}, {}),
@@ -39,9 +35,9 @@ def table() -> Table:
         nobody=integration("_outrider"),
         hosts=Hosts((), ("acme",)),
         clients=None,
-        events=EVENTS,
+        events=events or Events(),
         vault=Vault(Path()),
-        closers=[closed, closed],
+        closers=[close, close],
     )
 
 
@@ -142,14 +138,16 @@ def test_exchanges_under_way_are_summed() -> None:
 
 async def test_closing_closes_every_pool() -> None:
     """None is left when one configuration makes way for another."""
-    CLOSED.clear()
-    await table().close()
+    closed: list[str] = []
+    await table(closed).close()
 
-    assert CLOSED == [True, True]
+    assert closed == ["closed", "closed"]
 
 
 def test_what_the_request_path_reads_is_bound() -> None:
     """Listeners and caps are looked up at load."""
-    EVENTS.on(ExchangeDone, CLOSED.append)
+    events, heard = Events(), list[ExchangeDone]()
+    events.on(ExchangeDone, heard.append)
+    found = table(events=events)
 
-    assert (table().max_body, table().done) == (10, (CLOSED.append,))
+    assert (found.max_body, found.done) == (10, (heard.append,))

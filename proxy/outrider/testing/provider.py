@@ -170,10 +170,12 @@ class FakeProvider:
             listening.set_result(server.sockets[0].getsockname()[1])
             await self._stopping.wait()
             server.close()
-            tasks = [connection.task for connection in self._open]
-            for connection in list(self._open):
-                connection.abort()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            # One that was accepted a moment ago is still being made, and is to end as well.
+            while tasks := asyncio.all_tasks() - {asyncio.current_task()}:
+                for connection in list(self._open):
+                    connection.abort()
+                await asyncio.wait(tasks)
+            await asyncio.sleep(0)
 
     # What a connection tells
 
