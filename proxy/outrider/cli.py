@@ -117,7 +117,10 @@ def plugins(registry: Registry, path: Path) -> None:
     for plugin in registry.plugins.values():
         table.add_row(plugin.name, plugin.version, ", ".join(registry.given_by(plugin.name)))
     console = Console(width=None if sys.stdout.isatty() else 1000, highlight=False)
-    console.print(table)
+    with console.capture() as printed:
+        console.print(table)
+    for line in printed.get().splitlines():
+        click.echo(line.rstrip())
 
 
 @cli.command()
@@ -141,7 +144,11 @@ def health(registry: Registry, path: Path) -> None:
 def _connect(address: Listen) -> socket.socket:
     if address.is_unix:
         connection = socket.socket(socket.AF_UNIX)
-        connection.connect(address.path)
+        try:
+            connection.connect(address.path)
+        except OSError:
+            connection.close()
+            raise
         return connection
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address.host, address.host)
     return socket.create_connection((host, address.port), timeout=3)

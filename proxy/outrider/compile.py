@@ -26,7 +26,6 @@ from .transport import Upstream, tls_context
 
 if TYPE_CHECKING:
     from .config import Config, Loaded
-    from .events import Listener
     from .layers import AttemptSend, ExchangeSend
     from .response import Response
 
@@ -89,7 +88,6 @@ class Compiler:
             self._plugin_problem(compiled, plugin, text)
         for _ in self._registry.call("outrider_subscribe", events=events, config=config):
             pass
-        done = events.of(AttemptDone)
         for name, section in config.integrations.items():
             missing = self._missing(("integrations", name), section, vault)
             if missing:
@@ -98,7 +96,7 @@ class Compiler:
                     self._problem(compiled, where, text)
                 continue
             try:
-                integration, upstream = self._integration(name, section, vault, done)
+                integration, upstream = self._integration(name, section, vault, events)
             except StartError as error:
                 self._problem(compiled, ("integrations", name), str(error))
                 continue
@@ -121,7 +119,7 @@ class Compiler:
         )
 
     def _integration(
-        self, name: str, section: IntegrationConfig, vault: Vault, done: tuple[Listener, ...]
+        self, name: str, section: IntegrationConfig, vault: Vault, events: Events
     ) -> tuple[Integration, Upstream | None]:
         provider = self._registry.providers[section.provider]() if section.provider is not None else None
         base = base_url_of(section, self._registry.vocabulary)
@@ -152,7 +150,7 @@ class Compiler:
             upstream = Upstream(target, tls=context, own_ports=self._own_ports)
             innermost = upstream.send
         send = compose([placed for placed in inner if placed.layer.stage > Stage.RETRY], innermost)
-        carried: ExchangeSend = _attempts(target, send, done)
+        carried: ExchangeSend = _attempts(target, send, events)
         carried = compose([placed for placed in inner if placed.layer.stage == Stage.RETRY], carried)
         if provider is not None and type(provider).prepare is not Provider.prepare:
             carried = _prepared(provider, carried)
@@ -232,9 +230,10 @@ def _nobody(vault: Vault) -> Integration:
     return Integration(name, section, Target(name, section, base, None, vault))
 
 
-def _attempts(target: Target, send: AttemptSend, done: tuple[Listener, ...]) -> ExchangeSend:
+def _attempts(target: Target, send: AttemptSend, events: Events) -> ExchangeSend:
     """Give the step that makes a fresh Attempt of an Exchange, and tells its end exactly once."""
     strip = target.credential_query
+    done = events.of(AttemptDone)
 
     async def attempted(exchange: Exchange) -> Response:
         attempt = Attempt(exchange, target)
@@ -253,7 +252,7 @@ def _attempts(target: Target, send: AttemptSend, done: tuple[Listener, ...]) -> 
             result = _result(error)
             raise
         finally:
-            tell(done, AttemptDone(attempt, result, exchange.upstream_s - before))
+            tell(events, done, AttemptDone(attempt, result, exchange.upstream_s - before))
 
     return attempted
 

@@ -74,10 +74,10 @@ class Events:
 
     def emit(self, event: object) -> None:
         """Tell an event that is not on the hot path."""
-        tell(self.of(type(event)), event)
+        tell(self, self.of(type(event)), event)
 
 
-def tell(listeners: tuple[Listener, ...], event: object) -> None:
+def tell(events: Events, listeners: tuple[Listener, ...], event: object) -> None:
     """Tell an event to each listener; one that raises is named, and the others still hear of it."""
     for listener in listeners:
         try:
@@ -85,3 +85,5 @@ def tell(listeners: tuple[Listener, ...], event: object) -> None:
         except Exception:  # noqa: BLE001 - whatever a plugin raises must not end an exchange
             kind = type(event).__name__
             _log.exception("plugin '%s': its listener for %s raised", listener.__module__, kind)
+            if not isinstance(event, PluginRaised):
+                events.emit(PluginRaised(listener.__module__))

@@ -34,7 +34,8 @@ class TextFormatter(logging.Formatter):
             shown = ("integration", "ms", "provider_ms", "attempts", "client", "id")
             line += "  " + " ".join(f"{name}={exchange[name]}" for name in shown if exchange[name] != "")
         if record.exc_info:
-            line += "\n" + self.formatException(record.exc_info)
+            lines = self.formatException(record.exc_info).splitlines()
+            line += "\n" + "\n".join(escaped(one) for one in lines)
         return REDACTOR.clean(line)
 
 

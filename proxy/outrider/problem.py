@@ -16,6 +16,7 @@ from .response import Response, Whole
 if TYPE_CHECKING:
     from .integration import Integration
 
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
 PROBLEM_JSON = "application/problem+json"
 
 
@@ -35,7 +36,7 @@ def answer(error: OutriderError, *, id: str, integration: Integration | None) ->
     """Make the response for an error; in the provider's own envelope where its plugin has one."""
     problem = Problem(
         type=f"urn:outrider:{error.kind}",
-        title=HTTPStatus(error.status).phrase,
+        title=_PHRASES.get(error.status, "Error"),
         status=error.status,
         detail=error.detail,
         integration=integration.name if integration is not None else "",

@@ -157,7 +157,7 @@ class Server:
                 response.close()
             exchange.body.close()
             integration.in_flight -= 1
-            tell(table.done, ExchangeDone(exchange, status, broken))
+            tell(table.events, table.done, ExchangeDone(exchange, status, broken))
 
     async def _refuse(
         self,
@@ -183,7 +183,7 @@ class Server:
             if not payload.is_eof() and hdrs.EXPECT not in exchange.headers:
                 await connection.linger(payload)
         finally:
-            tell(table.done, ExchangeDone(exchange, response.status, broken))
+            tell(table.events, table.done, ExchangeDone(exchange, response.status, broken))
         return keep
 
     def _blame(self, error: Exception) -> OutriderError:

@@ -56,7 +56,7 @@ def test_one_that_raises_is_counted(way: str) -> None:
     if way == "emit":
         events.emit(Reloaded(ok=True))
     else:
-        tell(events.of(Reloaded), Reloaded(ok=True))
+        tell(events, events.of(Reloaded), Reloaded(ok=True))
 
     assert heard == [__name__]
 
