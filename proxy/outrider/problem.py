@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -15,6 +15,9 @@ from .response import Response, Whole
 
 if TYPE_CHECKING:
     from .integration import Integration
+    from .provider import Provider
+
+_log = logging.getLogger("outrider")
 
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 PROBLEM_JSON = "application/problem+json"
@@ -42,9 +45,9 @@ def answer(error: OutriderError, *, id: str, integration: Integration | None) ->
         integration=integration.name if integration is not None else "",
         outrider_id=id,
     )
-    envelope: Mapping[str, object] | None = None
+    envelope: bytes | None = None
     if integration is not None and integration.target.provider is not None:
-        envelope = integration.target.provider.error_body(problem)
+        envelope = _envelope(integration.target.provider, problem)
     headers = Headers()
     headers.add("Content-Type", PROBLEM_JSON if envelope is None else "application/json")
     headers.add("Proxy-Status", f"outrider; error={error.error_type}; details={_sf_string(error.detail)}")
@@ -54,8 +57,19 @@ def answer(error: OutriderError, *, id: str, integration: Integration | None) ->
         headers.add("Upgrade", "websocket")
     if error.retry_after_s is not None:
         headers.add("Retry-After", str(max(1, math.ceil(error.retry_after_s))))
-    data = json.dumps(asdict(problem) if envelope is None else envelope).encode()
+    data = json.dumps(asdict(problem)).encode() if envelope is None else envelope
     return Response(error.status, headers.fields, Whole(data), made_here=True)
+
+
+def _envelope(provider: Provider, problem: Problem) -> bytes | None:
+    """Write the problem as the provider's API would; None where its plugin does not, or fails at it."""
+    try:
+        envelope = provider.error_body(problem)
+        return None if envelope is None else json.dumps(envelope).encode()
+    except Exception:  # noqa: BLE001 - whatever a plugin raises must not take the app's answer away
+        plugin = type(provider).__module__
+        _log.exception("plugin '%s': error_body of provider '%s' raised", plugin, provider.name)
+        return None
 
 
 def _sf_string(text: str) -> str:
