@@ -7,9 +7,12 @@ from urllib.parse import quote, unquote_plus
 
 
 def without_parameters(target: str, names: Collection[str]) -> str:
-    """Take every parameter of these names off, however it is escaped."""
+    """Take every parameter of these names off, however it is escaped; with none, change no byte."""
     path, _, query = target.partition("?")
-    kept = [pair for pair in query.split("&") if unquote_plus(pair.partition("=")[0]) not in names]
+    pairs = query.split("&")
+    kept = [pair for pair in pairs if unquote_plus(pair.partition("=")[0]) not in names]
+    if len(kept) == len(pairs):
+        return target
     return f"{path}?{'&'.join(kept)}" if kept else path
 
 
