@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import AsyncGenerator, Callable, Iterable
 from typing import Protocol
 
 from .errors import BrokenBody
 from .headers import Field, Headers
+
+_log = logging.getLogger("outrider")
 
 
 class Content(Protocol):
@@ -24,7 +27,7 @@ class Content(Protocol):
         """Give the next piece, b"" at the end; BrokenBody when it breaks off."""
 
     def close(self) -> None:
-        """Let go of where it comes from. A body that was not read to its end is cut off there."""
+        """Let go of where it comes from; idempotent. A body not read to its end is cut off there."""
 
 
 class Whole:
@@ -55,7 +58,7 @@ class Generated:
     __slots__ = ("_pieces", "length")
 
     def __init__(self, pieces: AsyncGenerator[bytes, None]) -> None:
-        self._pieces = pieces
+        self._pieces: AsyncGenerator[bytes, None] | None = pieces
         self.length: int | None = None
 
     def take(self) -> bytes | None:
@@ -64,6 +67,8 @@ class Generated:
 
     async def read(self) -> bytes:
         """Run the generator up to its next piece."""
+        if self._pieces is None:
+            raise BrokenBody("the body was dropped")
         try:
             return await anext(self._pieces, b"")
         except BrokenBody:
@@ -73,7 +78,7 @@ class Generated:
 
     def close(self) -> None:
         """Drop the generator: the event loop's hooks end it."""
-        del self._pieces
+        self._pieces = None
 
 
 class Response:
@@ -99,12 +104,21 @@ class Response:
         self._on_close.append(callback)
 
     def close(self) -> None:
-        """Let go of the body; idempotent."""
-        self.body.close()
-        if self._on_close is not None:
-            callbacks, self._on_close = self._on_close, None
-            for callback in callbacks:
-                callback()
+        """Let go of the body, and tell each callback; idempotent.
+
+        One that raises is named in the log, and the others are still told.
+        """
+        try:
+            self.body.close()
+        finally:
+            if self._on_close is not None:
+                callbacks, self._on_close = self._on_close, None
+                for callback in callbacks:
+                    try:
+                        callback()
+                    except Exception:  # noqa: BLE001 - a plugin's mistake must not keep what others hold
+                        plugin = getattr(callback, "__module__", None)
+                        _log.exception("plugin '%s': its on_close callback raised", plugin)
 
 
 def respond(status: int, body: object = b"", headers: Iterable[tuple[str, str]] = ()) -> Response:

@@ -1,0 +1,147 @@
+"""Responses: what is known of the body, and that it is let go of."""
+
+import logging
+from collections.abc import AsyncGenerator
+
+import pytest
+
+from outrider.errors import BrokenBody
+from outrider.headers import serialize
+from outrider.response import Generated, Response, Whole, respond
+
+
+async def pieces(*given: bytes | Exception) -> AsyncGenerator[bytes, None]:
+    for one in given:
+        if isinstance(one, Exception):
+            raise one
+        yield one
+
+
+async def test_a_whole_body_is_given_once() -> None:
+    """Taken or read, the next piece is the end."""
+    body = Whole(b"abc")
+
+    assert (body.length, body.take(), await body.read()) == (3, b"abc", b"")
+    assert await Whole(b"abc").read() == b"abc"
+
+
+def test_a_body_can_be_longer_than_what_is_here() -> None:
+    """The answer to a HEAD says the length of what GET would give."""
+    assert Whole(length=10).length == 10
+
+
+async def test_a_generated_body_ends_with_its_generator() -> None:
+    """Its length is never known before."""
+    body = Generated(pieces(b"a", b"b"))
+
+    assert (body.length, body.take()) == (None, None)
+    assert [await body.read(), await body.read(), await body.read()] == [b"a", b"b", b""]
+
+
+@pytest.mark.parametrize("error", [BrokenBody("gone"), RuntimeError("s3cret")])
+async def test_a_generator_that_raises_breaks_the_body(error: Exception) -> None:
+    """A truncated response must never look complete; what was raised is not repeated."""
+    body = Generated(pieces(b"a", error))
+    await body.read()
+
+    with pytest.raises(BrokenBody) as caught:
+        await body.read()
+
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("body", [Whole(b"a"), Generated(pieces(b"a"))], ids=["whole", "generated"])
+def test_closing_twice_is_closing_once(body: Whole | Generated) -> None:
+    """A layer that drops a response and the server that ends it do not disturb each other."""
+    seen: list[str] = []
+    response = Response(200, [], body)
+    response.on_close(lambda: seen.append("closed"))
+
+    response.close()
+    response.close()
+
+    assert seen == ["closed"]
+
+
+async def test_a_body_that_was_dropped_has_no_end() -> None:
+    """Who reads on after a close is told that it broke off, not that it is complete."""
+    body = Generated(pieces(b"a"))
+    body.close()
+
+    with pytest.raises(BrokenBody, match="the body was dropped"):
+        await body.read()
+
+
+class Held:
+    """A body that counts how often it is closed; with an error, it raises that."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.length: int | None = None
+        self.closed = 0
+        self._error = error
+
+    def take(self) -> bytes | None:
+        return None
+
+    async def read(self) -> bytes:
+        return b""
+
+    def close(self) -> None:
+        self.closed += 1
+        if self._error is not None:
+            raise self._error
+
+
+def test_a_callback_that_raises_is_named_and_the_others_run(caplog: pytest.LogCaptureFixture) -> None:
+    """The body is closed and every layer lets go of what it holds, whatever one of them does."""
+    seen: list[str] = []
+    response = Response(200, [], body := Held())
+    response.on_close(lambda: seen.append("first"))
+    response.on_close(lambda: [][0])
+    response.on_close(lambda: seen.append("last"))
+
+    with caplog.at_level(logging.ERROR, "outrider"):
+        response.close()
+
+    assert (seen, body.closed) == (["first", "last"], 1)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"plugin '{__name__}': its on_close callback raised"
+    ]
+    assert caplog.records[0].exc_info is not None
+
+
+def test_a_body_that_cannot_be_closed_keeps_no_callback_from_running() -> None:
+    """A layer's slot is free again even then."""
+    seen: list[str] = []
+    response = Response(200, [], Held(OSError("gone")))
+    response.on_close(lambda: seen.append("told"))
+
+    with pytest.raises(OSError, match="gone"):
+        response.close()
+
+    assert seen == ["told"]
+
+
+@pytest.mark.parametrize(
+    ("body", "fields", "data"),
+    [
+        (b"raw", b"Content-Type: application/octet-stream\r\n", b"raw"),
+        ("text\u20ac", b"Content-Type: text/plain; charset=utf-8\r\n", b"text\xe2\x82\xac"),
+        ({"a": [1]}, b"Content-Type: application/json\r\n", b'{"a": [1]}'),
+        (b"", b"", b""),
+    ],
+)
+async def test_respond_knows_what_it_is_given(body: object, fields: bytes, data: bytes) -> None:
+    """Bytes stay bytes, text is UTF-8, anything else is JSON."""
+    response = respond(200, body)
+
+    assert (serialize(response.headers), await response.body.read()) == (fields, data)
+
+
+def test_respond_keeps_the_content_type_it_is_given() -> None:
+    """A plugin knows better than a guess."""
+    response = respond(418, {"a": 1}, [("content-type", "application/vnd.acme+json"), ("X-A", "1")])
+
+    assert serialize(response.headers) == b"content-type: application/vnd.acme+json\r\nX-A: 1\r\n"
+    assert repr(response) == "<Response 418 made here>"
+    assert repr(Response(204, [], Whole())) == "<Response 204>"
