@@ -47,6 +47,7 @@ class Connection(web.RequestHandler):
         "_head_bytes",
         "_head_timer",
         "_line_done",
+        "_shared_bytes",
         "busy",
         "draining",
         "handle",
@@ -54,7 +55,8 @@ class Connection(web.RequestHandler):
     )
 
     def __init__(self, server: Listener, handle: Handle, **options: Any) -> None:
-        super().__init__(server, **options)
+        # aiohttp says by which limit something was too long, not what it was: so no two limits are equal.
+        super().__init__(server, **{**options, "max_line_size": MAX_LINE - 1, "max_field_size": MAX_LINE})
         self.listener = server
         self.handle = handle
         self.busy = False
@@ -63,6 +65,8 @@ class Connection(web.RequestHandler):
         self._head_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
         self._line_done = False
+        # The size of the piece that ended what was before this head: its beginning may be in there as well.
+        self._shared_bytes = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take a connection, or say that there are too many."""
@@ -81,28 +85,30 @@ class Connection(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Parse, and watch over the head: when it is whole, how large it is, how long it takes."""
-        before = self._request_count
+        before, size = self._request_count, len(data)
         in_body = not self._expected.is_eof()
         super().data_received(data)
         if self._request_count != before:
             body, (message, self._expected) = self._expected, self._messages[-1]
             if type(message) is not RawRequestMessage:
-                if in_body:
+                if not body.is_eof():
                     body.set_exception(web.RequestPayloadError("the body is not well-formed"))
                 self._messages[-1] = (self._malformed(message, data), EMPTY_PAYLOAD)  # type: ignore[assignment]
             elif message.method == "OPTIONS" and b" RTSP/1." in data:
                 # llhttp speaks RTSP as well, and aiohttp does not tell which it was.
                 self._messages[-1] = (_not_http(), EMPTY_PAYLOAD)  # type: ignore[assignment]
-            elif self._head_bytes + len(data) > MAX_HEAD:
+            elif self._shared_bytes + self._head_bytes + size > MAX_HEAD:
                 self._refuse_large(self._request_count - before)
-            self._relax()
-        elif not in_body and data:
-            self._head_bytes += len(data)
+            if self._head_bytes:
+                self._relax()
+            self._shared_bytes = size or self._shared_bytes
+        elif in_body:
+            self._shared_bytes = size or self._shared_bytes
+        elif size:
+            self._head_bytes += size
             self._line_done = self._line_done or b"\n" in data
             if self._head_bytes > MAX_HEAD:
-                self._refuse(
-                    _too_large() if self._line_done else Malformed("the request line is too long", status=414)
-                )
+                self._refuse(_too_large() if self._line_done else _line_too_long())
             elif self._head_timer is None:
                 self._head_timer = self._loop.call_later(HEAD_S, self._head_late)
 
@@ -219,11 +225,7 @@ class Connection(web.RequestHandler):
         """Say what the parser found, by the status that fits (RFC 9110 section 15.5)."""
         cause = error.exc
         if isinstance(cause, LineTooLong):
-            first_line = data.find(b"\n")
-            in_line = not self._line_done and not 0 <= first_line + self._head_bytes <= MAX_LINE
-            if in_line:
-                return Malformed("the request line is too long", status=414)
-            return _too_large()
+            return _line_too_long() if cause.args[1] < MAX_LINE else _too_large()
         if "Too many headers" in str(cause):
             return _too_large()
         if isinstance(cause, BadHttpMethod) and self._head_bytes == 0 and _REQUEST_LINE.match(data):
@@ -237,6 +239,10 @@ def _not_http() -> Malformed:
 
 def _head_size(message: RawRequestMessage) -> int:
     return len(message.path) + sum(len(name) + len(value) + 4 for name, value in message.raw_headers)
+
+
+def _line_too_long() -> Malformed:
+    return Malformed("the request line is too long", status=414)
 
 
 def _too_large() -> Malformed:
