@@ -15,6 +15,7 @@ OutriderError
 ├── PluginFailed            502: a plugin raised on the request path
 ├── TooSlow                 504: a timeout of `timeout`
 └── Unavailable             503: draining, or no credential
+    └── Open                503: the breaker of the target is open
 BrokenBody                  a body broke off after its head: only an abort is left
 StartError                  what ends the program with one line and exit code 2
 
@@ -167,6 +168,13 @@ class Unavailable(OutriderError):
     status = 503
     kind = "unavailable"
     error_type = "proxy_internal_response"
+
+
+class Open(Unavailable):
+    """The target failed too often and is left alone until `retry_after_s` is over."""
+
+    kind = "breaker-open"
+    error_type = "destination_unavailable"
 
 
 class BrokenBody(Exception):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from .exchange import Attempt, Exchange
+    from .integration import Target
 
 _log = logging.getLogger("outrider")
 
@@ -42,6 +43,22 @@ class AttemptDone:
     attempt: Attempt
     result: str
     seconds: float
+
+
+@dataclass(slots=True)
+class BreakerOpened:
+    """A target is left alone for so many seconds. Fires for each such period, `why` in words."""
+
+    target: Target
+    seconds: float
+    why: str
+
+
+@dataclass(slots=True)
+class BreakerClosed:
+    """A target that was left alone answered again. Fires once after one or more BreakerOpened."""
+
+    target: Target
 
 
 @dataclass(slots=True)

@@ -25,6 +25,7 @@ CONTRACT = {
     "PluginFailed": 502,
     "TooSlow": 504,
     "Unavailable": 503,
+    "Open": 503,
 }
 
 #: RFC 9209 section 2.3.

@@ -89,12 +89,26 @@ class Breaker(Options):
     ```toml
     [integrations.stripe.breaker]
     failures = 5        # in a row, then the target is left alone
-    open = "30s"
+    open = "30s"        # for so long
+    rate = 0.5          # also when so large a share of the requests failed
+    window = "10s"      # over this time
+    minimum = 20        # once there were so many
     ```
     """
 
     failures: int = Field(5, ge=1, description="in a row, then the target is left alone")
-    open: Timespan = 30.0
+    open: Timespan = Field(30.0, description="how long the target is left alone")
+    rate: float | None = Field(
+        None, gt=0, le=1, description="share of failures that opens it too", examples=[0.5]
+    )
+    window: Timespan = Field(10.0, description="the time over which the rate is taken")
+    minimum: int = Field(20, ge=1, description="requests in the window before the rate counts")
+
+    @model_validator(mode="after")
+    def _window_has_a_rate(self) -> Self:
+        if self.rate is None and self.model_fields_set & {"window", "minimum"}:
+            raise ValueError("window and minimum are of a rate; write rate = 0.5 too")
+        return self
 
 
 class Message(Options):

@@ -7,7 +7,8 @@ from outrider.config import Breaker, Fallback, Jobs, Limit, Message, Rate, Retry
 def test_a_table_that_is_empty_has_the_values_of_the_contract():
     """The example's values are the defaults."""
     assert Retry() == Retry(attempts=4, base="250ms", cap="8s", budget=0.2)
-    assert Breaker() == Breaker(failures=5, open="30s")
+    assert Breaker() == Breaker(failures=5, open="30s", rate=None)
+    assert Breaker(rate=0.5) == Breaker(rate=0.5, window="10s", minimum=20)
     assert Jobs() == Jobs(attempts=20, base="1s", cap="10m", keep="24h", max_body="16MiB", retain="7d")
     assert Message().status == 503
 
@@ -46,6 +47,12 @@ def test_a_limit_is_a_rate_or_a_concurrency():
         (Retry, {"base": "9s"}),
         (Breaker, {"failures": 0}),
         (Breaker, {"open": 0}),
+        (Breaker, {"rate": 0}),
+        (Breaker, {"rate": 1.1}),
+        (Breaker, {"rate": 0.5, "window": 0}),
+        (Breaker, {"rate": 0.5, "minimum": 0}),
+        (Breaker, {"window": "10s"}),
+        (Breaker, {"minimum": 5}),
         (Jobs, {"base": "1h"}),
         (Jobs, {"max_body": -1}),
         (Timeout, {"total": 0}),
