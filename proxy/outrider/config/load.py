@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from ast import literal_eval
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .checks import check
@@ -22,7 +22,11 @@ _PLACE = re.compile(r" \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A file that was read: its configuration, unless it has problems."""
+    """A file that was read: its configuration, or where it has problems the part that has none.
+
+    Nothing is run with a `partial`. It is there so that what only others can check, as whether the secrets
+    are there, is said together with the problems; what it has is what the file says.
+    """
 
     file: str
     config: Config | None
@@ -30,6 +34,7 @@ class Loaded:
     notes: tuple[Problem, ...]
     lines: Lines
     text: str = field(repr=False)  # where somebody may have pasted a secret
+    partial: Config | None = None
 
     def problem(self, path: KeyPath, text: str) -> Problem:
         """Make a further problem, found by somebody else, at the line of its key."""
@@ -72,7 +77,17 @@ def loads(text: str, vocabulary: Vocabulary, *, file: str = "config.toml", folde
     config = read_tables(raw, folder, vocabulary, report)
     check(config, raw, vocabulary, report)
     note_pending(config, report)
-    return Loaded(file, None if report.problems else config, report.problems, report.notes, lines, text)
+    good, partial = (None, _partial(config, report)) if report.problems else (config, None)
+    return Loaded(file, good, report.problems, report.notes, lines, text, partial)
+
+
+def _partial(config: Config, report: Report) -> Config:
+    """Leave out the clients whose token is a stand-in, and the integrations that may be drafts or not."""
+    clients = {n: one for n, one in config.clients.items() if ("clients", n, "token") not in report.bad}
+    integrations = {
+        n: one for n, one in config.integrations.items() if ("integrations", n, "status") not in report.bad
+    }
+    return replace(config, clients=clients, integrations=integrations)
 
 
 def _unreadable(file: str, words: str, line: int = 1, text: str = "") -> Loaded:

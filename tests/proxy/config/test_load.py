@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from outrider.config import load, loads
+from outrider.config import load, loads, secret_refs
 
 TEN_AND_MORE = """\
 [server]
@@ -92,6 +92,65 @@ def test_a_file_with_a_problem_gives_no_configuration(read):
 
     assert loaded.config is None
     assert "sk_live_51H" not in repr(loaded)
+
+
+PARTLY_GOOD = """\
+[server]
+admin_token = "env:ADMIN"
+max_conections = 100
+
+[clients.typo]
+token = "env:CLIENT"
+integration = ["stripe"]
+[clients.pasted]
+token = "sk_live_51H"
+[clients.none]
+
+[integrations.typo]
+provider = "strpe"
+auth = { type = "bearer", token = ["env:ONE", "env:TWO"] }
+cache = { key = "env:CACHE", ttl = "soon" }
+retry = { attempts = "4" }
+[integrations.bad-auth]
+provider = "stripe"
+auth = { type = "bearer", tken = "env:AUTH" }
+[integrations.draft]
+provider = "stripe"
+status = "draft"
+auth = { type = "bearer", token = "env:DRAFT" }
+[integrations.perhaps]
+provider = "stripe"
+status = "Draft"
+auth = { type = "bearer", token = "env:PERHAPS" }
+[integrations.unknown]
+provider = "stripe"
+auth = { type = "berer", token = "env:UNKNOWN_TYPE" }
+"""
+
+
+def test_what_could_be_read_of_a_file_with_problems_tells_its_secrets(read):
+    """So that a missing one is said in the same run: those that the file names, where that is certain."""
+    loaded = read(PARTLY_GOOD)
+
+    partial = loaded.partial
+    tables = [partial.server, *partial.clients.values(), *partial.integrations.values()]
+    assert loaded.config is None
+    assert [str(ref) for table in tables for _, ref in secret_refs(table)] == [
+        "env:ADMIN",
+        "env:CLIENT",
+        "env:ONE",
+        "env:TWO",
+        "env:CACHE",
+        "env:DRAFT",
+    ]
+    assert [name for name, one in partial.integrations.items() if one.status == "draft"] == ["draft"]
+    assert "sk_live_51H" not in repr(loaded)
+
+
+@pytest.mark.parametrize("text", ["", "[server]\n", "a = \n", "[a]\n[a]\n"])
+def test_a_file_is_read_in_part_only_where_it_has_a_problem_and_is_toml(read, text):
+    """One without problems has its configuration, one that is no TOML has nothing."""
+    assert read(text).partial is None
 
 
 def test_the_contracts_example_has_no_problems(read, example):
