@@ -7,7 +7,7 @@ load from a secret bound to one target, and made anew only when the secret chang
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from functools import partial
 from typing import Annotated, Any
 
@@ -66,9 +66,9 @@ def _with_field(target: Target, ref: SecretRef, name: str, make: Any, send: Atte
     """Give a `send` that appends one field, made of the secret as it is at that moment."""
     credential = target.secret(ref).derive(lambda secret: field(name, make(secret)))
 
-    async def authorized(attempt: Attempt) -> Response:
-        attempt.headers.fields.append(credential())
-        return await send(attempt)
+    def authorized(attempt: Attempt) -> Awaitable[Response]:
+        attempt.fields.append(credential())
+        return send(attempt)
 
     return authorized
 
@@ -114,13 +114,13 @@ class Basic(AuthType):
         sources = [target.secret(ref).derive(pair) for ref in refs]
         fixed = pair("") if not sources else None
 
-        async def authorized(attempt: Attempt) -> Response:
+        def authorized(attempt: Attempt) -> Awaitable[Response]:
             made = fixed
             for source in sources:
                 made = source()
             assert made is not None
-            attempt.headers.fields.append(made)
-            return await send(attempt)
+            attempt.fields.append(made)
+            return send(attempt)
 
         return authorized
 
@@ -159,9 +159,9 @@ class Query(AuthType):
         """Put the parameter at the end of the query."""
         secret, name = target.secret(self.value[0]), self.name
 
-        async def authorized(attempt: Attempt) -> Response:
+        def authorized(attempt: Attempt) -> Awaitable[Response]:
             attempt.target = with_parameter(attempt.target, name, secret.value)
-            return await send(attempt)
+            return send(attempt)
 
         return authorized
 

@@ -81,6 +81,8 @@ class App:
             watching.cancel()
             await self._drain()
         await self.table.close()
+        # The end has begun: another SIGTERM must not turn the exit code into a death by signal.
+        signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))
 
     async def reload(self) -> bool:
         """Read the file again; a bad one leaves the old configuration in place and says why."""

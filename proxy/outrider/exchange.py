@@ -113,7 +113,7 @@ class Exchange:
 class Attempt:
     """One try of an exchange at one target. Its headers and target are copies: change them freely."""
 
-    __slots__ = ("exchange", "headers", "method", "number", "started", "target", "to")
+    __slots__ = ("exchange", "fields", "method", "number", "started", "target", "to")
 
     def __init__(self, exchange: Exchange, to: Target) -> None:
         exchange.attempts += 1
@@ -123,9 +123,15 @@ class Attempt:
         self.method = exchange.method
         self.target = exchange.target
         """The raw path and query, below the target's base path."""
-        self.headers = Headers(to.request_filter.apply(exchange.raw_headers, exchange.named))
+        self.fields = to.request_filter.apply(exchange.raw_headers, exchange.named)
+        """Its own copy of the app's fields, without those that end here."""
         self.number = exchange.attempts
         self.started = monotonic()
+
+    @property
+    def headers(self) -> Headers:
+        """Its fields, to be looked up by name and changed."""
+        return Headers(self.fields)
 
     def __repr__(self) -> str:
         return f"<Attempt {self.number} of {self.exchange.id} at {self.to.name}>"

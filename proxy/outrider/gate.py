@@ -85,7 +85,11 @@ def check_origin(headers: CIMultiDictProxy[str], *, page: bool = False) -> None:
         v.strip().lower() in _SITES for v in headers.getall(_SEC_FETCH_SITE)
     ):
         raise Forbidden("a web page of another site may not call Outrider")
-    if not page and any(v.strip().lower() in _MODES for v in headers.getall(_SEC_FETCH_MODE, ())):
+    if (
+        not page
+        and _SEC_FETCH_MODE in headers
+        and any(v.strip().lower() in _MODES for v in headers.getall(_SEC_FETCH_MODE))
+    ):
         raise Forbidden("a browser may not open or embed what Outrider serves")
 
 

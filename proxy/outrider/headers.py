@@ -40,7 +40,7 @@ NO_NAMES: frozenset[bytes] = frozenset()
 
 
 class Headers:
-    """The fields of one request or response, mutable, in order."""
+    """The fields of one request or response, mutable, in order: a view of the list `fields`."""
 
     __slots__ = ("fields",)
 
@@ -83,7 +83,7 @@ class Headers:
     def remove(self, name: str) -> None:
         """Remove every field of this name."""
         unwanted = name.lower().encode("latin-1")
-        self.fields = [pair for pair in self.fields if pair[0].lower() != unwanted]
+        self.fields[:] = [pair for pair in self.fields if pair[0].lower() != unwanted]
 
 
 def field(name: str, value: str) -> Field:

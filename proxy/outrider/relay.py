@@ -56,7 +56,22 @@ def relay(
         framing += b"Connection: close\r\n"
     elif http10:
         framing += b"Connection: keep-alive\r\n"
-    head = _head(exchange, response, framing)
+    fields = response.fields
+    if "Origin" in exchange.headers:
+        fields = [pair for pair in fields if not pair[0].lower().startswith(_CORS)]
+    total_s = exchange.response_s = monotonic() - exchange.started
+    upstream_s, waited_s = exchange.upstream_s, exchange.waited_s
+    head = _HEAD % (
+        _STATUS_LINES.get(response.status) or b"HTTP/1.1 %d \r\n" % response.status,
+        serialize(fields),
+        _date() if response.made_here else b"",
+        exchange.id.encode(),
+        exchange.attempts,
+        (total_s - upstream_s - waited_s) * 1e3,
+        waited_s * 1e3,
+        upstream_s * 1e3,
+        framing,
+    )
     if data is not None:
         connection.write(head if head_only else head + data)
         if connection.writing_paused:
@@ -77,25 +92,6 @@ async def _stream(
             await connection.drained(idle_s)
     if chunked:
         connection.write(b"0\r\n\r\n")
-
-
-def _head(exchange: Exchange, response: Response, framing: bytes) -> bytes:
-    total_s = exchange.response_s = monotonic() - exchange.started
-    fields = response.headers.fields
-    if "Origin" in exchange.headers:
-        fields = [pair for pair in fields if not pair[0].lower().startswith(_CORS)]
-    upstream_s, waited_s = exchange.upstream_s, exchange.waited_s
-    return _HEAD % (
-        _STATUS_LINES.get(response.status) or b"HTTP/1.1 %d \r\n" % response.status,
-        serialize(fields),
-        _date() if response.made_here else b"",
-        exchange.id.encode(),
-        exchange.attempts,
-        (total_s - upstream_s - waited_s) * 1e3,
-        waited_s * 1e3,
-        upstream_s * 1e3,
-        framing,
-    )
 
 
 def _date() -> bytes:

@@ -84,11 +84,12 @@ class Generated:
 class Response:
     """What an attempt gave. The body is unread: pass the response on, or `close()` it."""
 
-    __slots__ = ("_on_close", "body", "headers", "made_here", "status")
+    __slots__ = ("_on_close", "body", "fields", "made_here", "status")
 
     def __init__(self, status: int, fields: list[Field], body: Content, *, made_here: bool = False) -> None:
         self.status = status
-        self.headers = Headers(fields)
+        self.fields = fields
+        """Its fields as they are on the wire."""
         self.body = body
         self.made_here = made_here
         """Whether Outrider made it; a provider's response otherwise."""
@@ -96,6 +97,11 @@ class Response:
 
     def __repr__(self) -> str:
         return f"<Response {self.status}{' made here' if self.made_here else ''}>"
+
+    @property
+    def headers(self) -> Headers:
+        """Its fields, to be looked up by name and changed."""
+        return Headers(self.fields)
 
     def on_close(self, callback: Callable[[], None]) -> None:
         """Call `callback` once, when the body has ended or was dropped."""

@@ -25,6 +25,8 @@ from .problem import answer
 from .relay import relay
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from aiohttp.streams import StreamReader
 
     from .connection import Connection
@@ -65,20 +67,20 @@ class Server:
         """Wait until nobody is connected."""
         await self._empty.wait()
 
-    async def handle(
+    def handle(
         self, connection: Connection, message: RawRequestMessage | Malformed, payload: StreamReader
-    ) -> bool:
-        """Answer one request; whether the connection may carry another."""
+    ) -> Awaitable[bool]:
+        """Answer one request; what is awaited says whether the connection may carry another."""
         started = monotonic()
         table = self.table
-        refusal: OutriderError | None = None
-        integration: Integration | None = None
-        rest, base = "", ("", "")
         if type(message) is not RawRequestMessage:
             assert isinstance(message, OutriderError)
             exchange = Exchange(exchange_id(), table.nobody, "", "", _NO_HEADERS, (), Body(), started=started)
-            return await self._refuse(connection, exchange, payload, message, keep=False, http10=False)
+            return self._refuse(connection, exchange, payload, message, keep=False, http10=False)
         headers = message.headers
+        refusal: OutriderError | None = None
+        integration: Integration | None = None
+        rest, base = "", ("", "")
         try:
             gate.check_request(message, table.max_body)
             host = table.hosts.find(headers)
@@ -86,14 +88,17 @@ class Server:
             base = headers[hdrs.HOST], prefix
         except OutriderError as error:
             refusal = error
+        to = table.nobody if integration is None else integration
         exchange = Exchange(
             exchange_id(),
-            integration or table.nobody,
+            to,
             message.method,
             rest,
             headers,
             message.raw_headers,
-            _body(connection, message, payload, (integration or table.nobody).target.timeout.idle),
+            NO_BODY
+            if payload is EMPTY_PAYLOAD and hdrs.CONTENT_LENGTH not in headers
+            else _body(connection, message, payload, to.target.timeout.idle),
             base=base,
             named=connection_names(headers.getall(hdrs.CONNECTION))
             if hdrs.CONNECTION in headers
@@ -109,8 +114,8 @@ class Server:
         # After an offer to upgrade, which nobody takes up, aiohttp parses no further.
         keep = not message.should_close and not message.upgrade and not connection.draining
         if refusal is not None:
-            return await self._refuse(connection, exchange, payload, refusal, keep=keep, http10=http10)
-        return await self._carry(connection, exchange, payload, keep=keep, http10=http10)
+            return self._refuse(connection, exchange, payload, refusal, keep=keep, http10=http10)
+        return self._carry(connection, exchange, payload, keep=keep, http10=http10)
 
     def _admit(self, exchange: Exchange, integration: Integration | None) -> None:
         """The rules that need to know whom the request is for."""
@@ -121,7 +126,8 @@ class Server:
             exchange.client = table.clients.admit(headers, integration, exchange.query)
         if integration is None:
             raise NotFound("no integration by this name is configured; `outrider show` lists them")
-        gate.check_upgrade(headers)
+        if hdrs.UPGRADE in headers:
+            gate.check_upgrade(headers)
         if self.draining:
             raise Unavailable("outrider is shutting down", retry_after_s=1)
 
@@ -155,7 +161,8 @@ class Server:
         finally:
             if response is not None:
                 response.close()
-            exchange.body.close()
+            if exchange.body is not NO_BODY:
+                exchange.body.close()
             integration.in_flight -= 1
             tell(table.events, table.done, ExchangeDone(exchange, status, broken))
 

@@ -81,3 +81,10 @@ async def test_the_connector_connects_our_stand_in() -> None:
         assert pool.checkout() is protocol
         pool.drop(protocol)
         await pool.close()
+
+
+def test_a_body_has_its_pieces_in_its_buffer() -> None:
+    """The whole body of a response is taken from it without `read_nowait`."""
+    assert {"_buffer", "_eof", "_exception"} <= set(StreamReader.__slots__)
+    assert "self._buffer.append(data)" in inspect.getsource(StreamReader.feed_data)
+    assert "self._eof = True" in inspect.getsource(StreamReader.feed_eof)

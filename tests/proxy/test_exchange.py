@@ -80,7 +80,7 @@ def test_every_attempt_starts_from_the_apps_own_fields() -> None:
 
     second = Attempt(found, target("backup"))
 
-    assert (second.headers.fields, second.target) == ([(b"X-App", b"1")], "/v1/x?q=1")
+    assert (second.fields, second.target) == ([(b"X-App", b"1")], "/v1/x?q=1")
     assert found.raw_headers == ((b"X-App", b"1"),)
 
 
@@ -107,6 +107,6 @@ def test_what_ends_here_is_taken_off() -> None:
         )
     )
 
-    found = Attempt(exchange(raw, named=frozenset({b"x-named"})), target()).headers.fields
+    found = Attempt(exchange(raw, named=frozenset({b"x-named"})), target()).fields
 
     assert found == [(b"Accept", b"x"), (b"X-kept", b"x")]

@@ -58,7 +58,8 @@ class Pool:
         idle = self._idle
         while idle:
             protocol = idle.pop()
-            if protocol.clean:
+            transport = protocol.transport
+            if not protocol.should_close and transport is not None and not transport.is_closing():
                 return protocol
             _drop(protocol)
         return None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp.client_exceptions import ClientError
 from aiohttp.http import HttpVersion11
+from aiohttp.streams import EMPTY_PAYLOAD
 
 from outrider.errors import BrokenBody, OutriderError, Rubbish
 from outrider.headers import HOP_BY_HOP, NO_NAMES, Field, Filter, connection_names, serialize
@@ -120,7 +121,7 @@ class Upstream:
         else:
             framing = b"Via: 1.1 outrider\r\n\r\n"
         line = f"{attempt.method} {target}".encode("utf-8", "surrogateescape")
-        return line + self._host_line + serialize(attempt.headers.fields) + framing
+        return line + self._host_line + serialize(attempt.fields) + framing
 
     async def _upload(self, attempt: Attempt, protocol: Protocol) -> None:
         """Write a body that streams, at the pace at which the provider takes it."""
@@ -246,9 +247,14 @@ class Content:
         if self.empty:
             return b""
         payload = self._payload
-        if not payload.is_eof() or payload.exception() is not None:
+        if payload is EMPTY_PAYLOAD:
+            return b""
+        if not payload._eof or payload._exception is not None:
             return None
-        return payload.read_nowait()
+        # What `read_nowait` does at the end of a body, without five calls for it.
+        data = b"".join(payload._buffer)
+        payload._buffer.clear()
+        return data
 
     async def read(self) -> bytes:
         """Give the next piece."""
