@@ -1,0 +1,278 @@
+"""Breaker: leaves a target alone that fails, and finds out with one call whether it is back.
+
+Closed: calls go through. It opens after `failures` failures in a row, or when a failure makes their
+share over `window` reach `rate`. A failure is a response of 5xx but 501, or none: unreachable, too
+slow, rubbish. A 4xx is an answer. What the app cancelled, or a layer further in refused (a limit, a
+missing credential), is neither.
+
+Open: every call is refused at once, with what is left of the period as Retry-After. After it the
+next call is the probe, and the others are still refused. Its answer closes the breaker, its failure
+opens it for a whole period, anything else lets the next call be the probe.
+
+Exactly `failures` calls reach a target that fails them all, however many come at once. While no
+answer is known yet, and after a failure until the next answer, the calls under way and the failures
+in a row are together at most `failures`. The others wait in line, first come first served, until an
+answer lets all go, a call without outcome gives its place to the next, or the breaker opens and
+they are refused. They wait no longer than their deadline, and it counts as waiting. While answers
+flow there is no line: what is under way when a target breaks down cannot be called back. The price:
+just after a load of the configuration, `failures` is how many calls go to a target side by side
+until it has answered one.
+
+Each closed time and each open period has a number that its calls carry: one that was under way when
+the breaker opened changes nothing when it ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from time import monotonic
+
+from outrider.config import Breaker
+from outrider.errors import Open
+from outrider.events import BreakerClosed, BreakerOpened
+from outrider.plugin import (
+    Attempt,
+    AttemptFailed,
+    AttemptSend,
+    Events,
+    Exchange,
+    Layer,
+    Response,
+    Stage,
+    Target,
+    Unavailable,
+    hookimpl,
+)
+
+#: Seconds after which a call that met the probe may come again.
+_PROBE_RETRY_AFTER_S = 1.0
+_UNBOUNDED = sys.maxsize
+_SLOTS = 10
+
+
+class Share:
+    """The share of failures over a window, to a tenth of it."""
+
+    def __init__(self, share: float, window_s: float, minimum: int, clock: Callable[[], float]) -> None:
+        self._share = share
+        self._window_s = window_s
+        self._minimum = minimum
+        self._clock = clock
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything."""
+        # The requests and failures of each slot, the one under way last.
+        self._slots: deque[list[int]] = deque([[0, 0]], maxlen=_SLOTS)
+        self._ends = self._clock() + self._window_s / _SLOTS
+
+    def add(self, *, failed: bool) -> None:
+        """Count the outcome of a request."""
+        if self._clock() >= self._ends:
+            self._turn()
+        slot = self._slots[-1]
+        slot[0] += 1
+        slot[1] += failed
+
+    def too_high(self) -> str:
+        """Say that the share is reached, in words; "" while it is not."""
+        requests, failures = (sum(counts) for counts in zip(*self._slots, strict=True))
+        if requests < self._minimum or failures < self._share * requests:
+            return ""
+        return f"{failures} of {requests} requests in {self._window_s:g} s failed"
+
+    def _turn(self) -> None:
+        slot_s = self._window_s / _SLOTS
+        passed = int((self._clock() - self._ends) / slot_s) + 1
+        self._slots.extend([0, 0] for _ in range(min(passed, _SLOTS)))
+        self._ends += passed * slot_s
+
+
+class Circuit:
+    """The breaker of one target."""
+
+    def __init__(
+        self, target: Target, options: Breaker, events: Events, *, clock: Callable[[], float] = monotonic
+    ) -> None:
+        self._target = target
+        self._events = events
+        self._clock = clock
+        self._failures = options.failures
+        self._open_s = options.open
+        self._share = (
+            None if options.rate is None else Share(options.rate, options.window, options.minimum, clock)
+        )
+        # The mutable state of a circuit: the number of the period, until when it is open (None:
+        # closed), how many of its calls are under way, how many may be without being asked, its
+        # failures in a row, and the line of calls for which there was no room. Nobody is in line
+        # while there is room, or while it is open.
+        self._period = 1
+        self._until: float | None = None
+        self._why = ""
+        self._in_flight = 0
+        self._room = self._failures
+        self._in_a_row = 0
+        self._line: deque[asyncio.Future[int]] = deque()
+
+    def __repr__(self) -> str:
+        state = "closed" if self._until is None else "half-open" if self._clock() >= self._until else "open"
+        line = f", {len(self._line)} in line" if self._line else ""
+        return f"<Circuit {self._target.name} {state}, {self._in_flight} in flight{line}>"
+
+    def wrap(self, send: AttemptSend) -> AttemptSend:
+        """Give the `send` that asks first, and remembers how each call ended."""
+
+        async def broken(attempt: Attempt) -> Response:
+            if self._in_flight < self._room:
+                self._in_flight += 1
+                period = self._period
+            elif self._until is None:
+                period = await self._wait(attempt.exchange)
+            else:
+                period = self._probe()
+            try:
+                response = await send(attempt)
+            except AttemptFailed as error:
+                self._failed(period, error.kind)
+                raise
+            except BaseException:
+                self._left(period)
+                raise
+            status = response.status
+            if status < 500 or status == 501:
+                self._succeeded(period)
+            else:
+                self._failed(period, str(status))
+            return response
+
+        return broken
+
+    def _probe(self) -> int:
+        """Give the period to the one call that may be sent. Raises Open for the others."""
+        assert self._until is not None
+        if self._in_flight or self._clock() < self._until:
+            raise self._refusal()
+        self._in_flight = 1
+        return self._period
+
+    async def _wait(self, exchange: Exchange) -> int:
+        """Wait in line for a period. Raises Open when it opens, Unavailable at the deadline."""
+        loop, began = asyncio.get_running_loop(), self._clock()
+        waiting: asyncio.Future[int] = loop.create_future()
+        self._line.append(waiting)
+        alarm = loop.call_later(exchange.deadline - began, _dismiss, waiting)
+        try:
+            period = await waiting
+        except asyncio.CancelledError:
+            if not waiting.cancelled():  # it had its place already
+                self._left(waiting.result())
+            raise
+        finally:
+            alarm.cancel()
+            with suppress(ValueError):
+                self._line.remove(waiting)
+            exchange.waited_s += self._clock() - began
+        if period == self._period:  # else it has opened since this call was let in
+            return period
+        if self._until is not None:
+            raise self._refusal()
+        raise Unavailable(
+            f"integration '{self._target.name}': no call before it was answered within timeout.total",
+            retry_after_s=_PROBE_RETRY_AFTER_S,
+        )
+
+    def _succeeded(self, period: int) -> None:
+        """End a call that was answered."""
+        if period != self._period:
+            return
+        self._in_flight -= 1
+        if self._share is not None:
+            self._share.add(failed=False)
+        if self._room < _UNBOUNDED:
+            self._recover()
+
+    def _failed(self, period: int, what: str) -> None:
+        """End a call that failed; `what` it failed with, in a word."""
+        if period != self._period:
+            return
+        self._in_flight -= 1
+        self._in_a_row += 1
+        if self._share is not None:
+            self._share.add(failed=True)
+        if self._until is not None:
+            self._open(f"the probe failed: {what}")
+        elif self._in_a_row >= self._failures:
+            many = f"{self._in_a_row} failures in a row, the last: " if self._in_a_row > 1 else ""
+            self._open(f"{many}{what}")
+        elif self._share is not None and (why := self._share.too_high()):
+            self._open(why)
+        else:
+            # One less under way, and room for one less: nobody in line can go.
+            self._room = self._failures - self._in_a_row
+
+    def _left(self, period: int) -> None:
+        """End a call that says nothing about the target."""
+        if period == self._period:
+            self._in_flight -= 1
+            self._let_in()
+
+    def _open(self, why: str) -> None:
+        self._begin(room=0)
+        self._until, self._why = self._clock() + self._open_s, why
+        line, self._line = self._line, deque()
+        for waiting in line:
+            _dismiss(waiting)
+        self._events.emit(BreakerOpened(self._target, self._open_s, why))
+
+    def _recover(self) -> None:
+        if self._until is None:
+            self._room, self._in_a_row = _UNBOUNDED, 0
+            self._let_in()
+        else:
+            self._begin(room=_UNBOUNDED)
+            self._until = None
+            self._events.emit(BreakerClosed(self._target))
+
+    def _begin(self, *, room: int) -> None:
+        """Begin a period of which nothing is known yet."""
+        self._period += 1
+        self._room = room
+        self._in_flight = self._in_a_row = 0
+        if self._share is not None:
+            self._share.clear()
+
+    def _let_in(self) -> None:
+        while self._line and self._in_flight < self._room:
+            waiting = self._line.popleft()
+            if not waiting.done():
+                self._in_flight += 1
+                waiting.set_result(self._period)
+
+    def _refusal(self) -> Open:
+        assert self._until is not None
+        left_s = self._until - self._clock()
+        whose = f"integration '{self._target.name}': the breaker is"
+        if left_s > 0:
+            return Open(f"{whose} open: {self._why}", retry_after_s=left_s)
+        return Open(
+            f"{whose} half-open: one call finds out whether the provider is back",
+            retry_after_s=_PROBE_RETRY_AFTER_S,
+        )
+
+
+def _dismiss(waiting: asyncio.Future[int]) -> None:
+    if not waiting.done():
+        waiting.set_result(0)
+
+
+@hookimpl
+def outrider_target_layers(target: Target, events: Events) -> Iterable[Layer[Attempt]]:
+    """Give a breaker to the targets that have a `breaker` table."""
+    options = target.config.breaker
+    if options is None:
+        return []
+    return [Layer(stage=Stage.BREAK, wrap=Circuit(target, options, events).wrap)]
