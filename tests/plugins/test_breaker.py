@@ -220,13 +220,21 @@ class Circuits(RuleBasedStateMachine):
         self.loop.run_until_complete(self.rig.settle())
 
     @precondition(lambda self: any(call.waiting for call in self.rig.calls))
-    @rule(index=st.integers(0, 30), outcome=st.none() | st.sampled_from([200, 503, Limited]))
-    def leave(self, index: int, outcome: Outcome | None) -> None:
-        """One in line leaves, perhaps at the moment at which a place becomes free."""
+    @rule(
+        index=st.integers(0, 30),
+        outcome=st.none() | st.sampled_from([200, 503, Limited]),
+        after=st.booleans(),
+    )
+    def leave(self, index: int, outcome: Outcome | None, after: bool) -> None:
+        """One in line leaves, perhaps just before or after it gets its place."""
         line, calls = [call for call in self.rig.calls if call.waiting], self.rig.under_way
         if outcome is not None:
             calls[index % len(calls)].end(outcome)
-        self.loop.call_soon(line[index % len(line)].task.cancel)
+        leaver = line[index % len(line)].task
+        if after:
+            self.loop.call_soon(leaver.cancel)
+        else:
+            leaver.cancel()
         self.loop.run_until_complete(self.rig.settle())
 
     @rule(seconds=st.sampled_from([0.5, 29.5, 30.0]))
@@ -360,8 +368,8 @@ async def test_while_it_is_open_a_call_learns_how_long() -> None:
 
 
 async def test_the_probe_closes_it() -> None:
-    """While it is under way others are refused and told to come in a second; after it all go through."""
-    rig = await opened(failures=1, open="30s")
+    """While it is under way others are refused for a second; after it all go, and failures count anew."""
+    rig = await opened(failures=2, open="30s")
     rig.clock.advance(30)
     assert repr(rig) == "<Circuit acme half-open, 0 in flight>"
     probe, other = await rig.call(2)
@@ -370,6 +378,8 @@ async def test_the_probe_closes_it() -> None:
     await rig.end([probe], 404)
     assert rig.heard[1:] == [BreakerClosed(rig.to)]
     assert await rig.call(50) == rig.under_way
+    await rig.end(rig.under_way[:1], 500)
+    assert rig.heard[2:] == []
 
 
 async def test_a_failed_probe_opens_it_for_a_whole_period() -> None:
@@ -452,15 +462,19 @@ async def test_the_wait_in_line_ends_at_the_deadline() -> None:
     assert rig.sent == [first, patient]
 
 
-async def test_one_that_leaves_the_line_leaves_no_gap() -> None:
-    """Also when its place has come at the same moment."""
+@pytest.mark.parametrize("after", [False, True])
+async def test_one_that_leaves_the_line_leaves_no_gap(after: bool) -> None:
+    """Also when it leaves just before or after it gets its place."""
     rig = Rig(failures=1)
     first, second, third, fourth = await rig.call(4)
     await rig.end([second], asyncio.CancelledError)
     assert repr(rig) == "<Circuit acme closed, 1 in flight, 2 in line>"
 
     first.end(Limited)
-    asyncio.get_running_loop().call_soon(third.task.cancel)
+    if after:
+        asyncio.get_running_loop().call_soon(third.task.cancel)
+    else:
+        third.task.cancel()
     await rig.settle()
 
     assert rig.sent == [first, fourth]
