@@ -9,6 +9,11 @@ if __name__ != "outrider_plugins":
 BUILTIN = (
     "outrider_plugins.auth",
     "outrider_plugins.endpoints",
+    "outrider_plugins.failover",
+    "outrider_plugins.retry",
+    "outrider_plugins.breaker",
+    "outrider_plugins.limits",
+    "outrider_plugins.alerts",
     "outrider_plugins.metrics",
     "outrider_plugins.accesslog",
     "outrider_plugins.console",

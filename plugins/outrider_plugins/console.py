@@ -10,6 +10,7 @@ from aiohttp import web
 
 from outrider.plugin import APP, App, Integration, hookimpl
 
+from . import limits
 from .metrics import METRICS
 
 _STATIC = files("outrider_plugins") / "console_static"
@@ -50,6 +51,7 @@ def _running(integration: Integration) -> dict[str, object]:
     return {
         "base_url": integration.target.where,
         "stack": integration.describe(),
+        "limits": limits.describe(integration.target),
         "paths": [f"/{integration.name}/", f"http://{integration.name}.localhost/"],
     }
 

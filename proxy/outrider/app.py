@@ -9,7 +9,7 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from . import __version__
 from .admin import Admin
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 _log = logging.getLogger("outrider")
 
 
+_Place: TypeAlias = "tuple[Listen, str]"
+
+
 class App:
     """One running Outrider."""
 
@@ -41,7 +44,7 @@ class App:
         self._path = path
         self._ports: set[int] = set()
         self.server = Server(compiled.table, registry)
-        self._listeners: dict[tuple[Listen, str], Listener] = {}
+        self._listeners: dict[_Place, Listener] = {}
         self._admin_address = compiled.table.config.server.admin
         self._admin = Admin(self, self._admin_address, registry)
         self._reloading = asyncio.Lock()
@@ -111,22 +114,24 @@ class App:
     async def _open_listeners(self, config: Config) -> None:
         opened = []
         try:
-            for key in _addresses(config):
-                if key not in self._listeners:
-                    listener = Listener(key[0], self.server, key[1])
+            for place, integration in _places(config).items():
+                if place not in self._listeners:
+                    listener = Listener(place[0], self.server, integration)
                     await listener.open()
-                    opened.append(key)
-                    self._listeners[key] = listener
+                    opened.append(place)
+                    self._listeners[place] = listener
                     self._ports.add(listener.port)
         except StartError:
-            for key in opened:
-                self._listeners.pop(key).close()
+            for place in opened:
+                self._listeners.pop(place).close()
             raise
 
     async def _close_listeners(self, config: Config) -> None:
-        wanted = _addresses(config)
-        for key in [key for key in self._listeners if key not in wanted]:
-            listener = self._listeners.pop(key)
+        wanted = _places(config)
+        for place, integration in wanted.items():
+            self._listeners[place].integration = integration
+        for place in [place for place in self._listeners if place not in wanted]:
+            listener = self._listeners.pop(place)
             self._ports.discard(listener.port)
             listener.close()
             listener.drain()
@@ -152,9 +157,12 @@ class App:
             await asyncio.sleep(0)
 
 
-def _addresses(config: Config) -> list[tuple[Listen, str]]:
+def _places(config: Config) -> dict[_Place, str]:
+    """Give each address, with the integration that it belongs to, "" for the server's."""
     own = [(one.listen, name) for name, one in config.integrations.items() if one.listen is not None]
-    return [*((listen, "") for listen in config.server.listen), *own]
+    wanted = [*((listen, "") for listen in config.server.listen), *own]
+    # An address stays open when it changes hands; a port 0 is another one each time.
+    return {(at, "" if at.is_unix or at.port else name): name for at, name in wanted}
 
 
 async def _retire(table: Table) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+import ssl
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -22,7 +23,7 @@ from .query import without_parameters
 from .registry import Registry
 from .secrets import SecretMissing, Vault
 from .table import Table
-from .transport import Upstream, tls_context
+from .transport import TlsFiles, Upstream, tls_context
 
 if TYPE_CHECKING:
     from .config import Config, Loaded
@@ -71,6 +72,9 @@ class Compiler:
                 self._compile(loaded.config, compiled)
             except StartError as error:
                 self._problem(compiled, (), str(error))
+        elif loaded.partial is not None:
+            self._report_missing(loaded.partial, Vault(self._path.parent, absent=not self._secrets), compiled)
+            compiled.problems.sort(key=lambda problem: problem.line)
         return compiled
 
     def _compile(self, config: Config, compiled: Compiled) -> None:
@@ -78,31 +82,29 @@ class Compiler:
         events = Events()
         integrations: dict[str, Integration] = {}
         closers = []
-        for table, options in (
-            ("server", config.server),
-            *((f"clients.{n}", client) for n, client in config.clients.items()),
-        ):
-            for where, text in self._missing(tuple(table.split(".", 1)), options, vault):
-                self._problem(compiled, where, text)
+        lacking = self._report_missing(config, vault, compiled)
         for plugin, text in self._registry.each("outrider_check", config=config):
             self._plugin_problem(compiled, plugin, text)
         for _ in self._registry.call("outrider_subscribe", events=events, config=config):
             pass
+        targets: dict[str, Target] = {}
         for name, section in config.integrations.items():
-            missing = self._missing(("integrations", name), section, vault)
-            if missing:
-                # A draft sleeps until its secret is set; for any other it is a problem.
-                for where, text in missing if section.status != "draft" else ():
-                    self._problem(compiled, where, text)
+            if name in lacking:
                 continue
             try:
-                integration, upstream = self._integration(name, section, vault, events)
+                targets[name], upstream = self._target(name, section, vault, events)
+            except TlsFiles:
+                continue  # reported with the secrets
             except StartError as error:
                 self._problem(compiled, ("integrations", name), str(error))
                 continue
-            integrations[name] = integration
             if upstream is not None:
                 closers.append(upstream.close)
+        for name, target in targets.items():
+            try:
+                integrations[name] = self._integration(target, targets, events)
+            except StartError as error:
+                self._problem(compiled, ("integrations", name), str(error))
         if compiled.problems:
             compiled.problems.sort(key=lambda problem: problem.line)
             return
@@ -118,22 +120,15 @@ class Compiler:
             closers=closers,
         )
 
-    def _integration(
+    def _target(
         self, name: str, section: IntegrationConfig, vault: Vault, events: Events
-    ) -> tuple[Integration, Upstream | None]:
+    ) -> tuple[Target, Upstream | None]:
+        """Compile the way to one target: RETRY, then for each attempt BREAK, LIMIT, AUTH, the transport."""
         provider = self._registry.providers[section.provider]() if section.provider is not None else None
         base = base_url_of(section, self._registry.vocabulary)
         assert base is not None, "checked at load"
         target = Target(name, section, base, provider, vault)
-        integration = Integration(name, section, target)
-        outer = self._layers("outrider_integration_layers", name, integration=integration)
-        inner = self._layers("outrider_target_layers", name, target=target)
-        for placed in (*outer, *inner):
-            if (placed in outer) != (placed.layer.stage in OUTER):
-                hook = "outrider_integration_layers" if placed in outer else "outrider_target_layers"
-                raise StartError(
-                    f"plugin '{placed.plugin}': Stage.{placed.layer.stage.name} is not for {hook}"
-                )
+        layers = self._layers("outrider_target_layers", name, OUTER, target=target, events=events)
         innermost: AttemptSend
         upstream: Upstream | None = None
         if section.auth_pending:
@@ -141,34 +136,55 @@ class Compiler:
         elif isinstance(provider, LocalProvider):
             innermost = _timed(provider.serve)
         else:
-            tls = section.tls
-            context = (
-                tls_context(*(_below(self._path.parent, p) for p in (tls.ca, tls.cert, tls.key)))
-                if tls
-                else None
-            )
-            upstream = Upstream(target, tls=context, own_ports=self._own_ports)
+            upstream = Upstream(target, tls=self._tls(section), own_ports=self._own_ports)
             innermost = upstream.send
-        send = compose([placed for placed in inner if placed.layer.stage > Stage.RETRY], innermost)
+        send = compose([placed for placed in layers if placed.layer.stage > Stage.RETRY], innermost)
         carried: ExchangeSend = _attempts(target, send, events)
-        carried = compose([placed for placed in inner if placed.layer.stage == Stage.RETRY], carried)
+        target.stack = tuple(layers)
+        target.send = compose([placed for placed in layers if placed.layer.stage == Stage.RETRY], carried)
+        return target, upstream
+
+    def _integration(self, target: Target, targets: Mapping[str, Target], events: Events) -> Integration:
+        """Compile what an exchange passes once: OBSERVE, ADMIT, FAILOVER, then its targets."""
+        name, section, provider = target.name, target.config, target.provider
+        fallback = section.fallback.targets if section.fallback is not None else ()
+        # A fallback that is a draft without its secret is passed over.
+        fallbacks = tuple(targets[other] for other in fallback if other in targets)
+        integration = Integration(name, section, target, fallbacks)
+        inner = frozenset(Stage) - OUTER
+        layers = self._layers(
+            "outrider_integration_layers", name, inner, integration=integration, events=events
+        )
+        integration.stack = tuple(layers)
+        steps = [*layers, *(placed for one in (target, *fallbacks) for placed in one.stack)]
+        integration.keeps_body = any(placed.layer.keeps_body for placed in steps)
+        carried = target.send
         if provider is not None and type(provider).prepare is not Provider.prepare:
             carried = _prepared(provider, carried)
-        integration.keeps_body = any(placed.layer.keeps_body for placed in (*outer, *inner))
-        if integration.keeps_body:
-            carried = _keeping(carried)
-        integration.stack = tuple(outer)
-        integration.target_stack = tuple(inner)
-        integration.send = compose(outer, carried)
-        return integration, upstream
+        send = compose(layers, carried)
+        integration.send = _keeping(send) if integration.keeps_body else send
+        return integration
 
-    def _layers(self, hook: str, owner: str, **arguments: Any) -> list[Placed[Any]]:
+    def _tls(self, section: IntegrationConfig) -> ssl.SSLContext | None:
+        tls = section.tls
+        if tls is None:
+            return None
+        # The key of a certificate is a secret.
+        pair = (tls.cert, tls.key) if self._secrets else (None, None)
+        return tls_context(*(_below(self._path.parent, path) for path in (tls.ca, *pair)))
+
+    def _layers(
+        self, hook: str, owner: str, foreign: Collection[Stage], **arguments: Any
+    ) -> list[Placed[Any]]:
+        """Ask a hook for layers; `foreign` are the stages that are not for it."""
         placed = []
         for plugin, layer in self._registry.each(hook, **arguments):
             if not isinstance(layer, Layer):
                 raise StartError(
                     f"plugin '{plugin}': {hook} gives {type(layer).__name__}; give outrider.plugin.Layer"
                 )
+            if layer.stage in foreign:
+                raise StartError(f"plugin '{plugin}': Stage.{layer.stage.name} is not for {hook}")
             placed.append(Placed(plugin, layer))
         return arrange(placed, owner=f"integration '{owner}'")
 
@@ -185,6 +201,29 @@ class Compiler:
                 for name, one in config.clients.items()
             ]
         )
+
+    def _report_missing(self, config: Config, vault: Vault, compiled: Compiled) -> set[str]:
+        """Report every secret and file that gives nothing; give the integrations that lack a secret."""
+        lacking = set()
+        for where, options in (
+            (("server",), config.server),
+            *((("clients", name), client) for name, client in config.clients.items()),
+        ):
+            for path, text in self._missing(where, options, vault):
+                self._problem(compiled, path, text)
+        for name, section in config.integrations.items():
+            missing = self._missing(("integrations", name), section, vault)
+            if missing:
+                lacking.add(name)
+            # A draft sleeps until its secret is set; for any other it is a problem.
+            for path, text in missing if section.status != "draft" else ():
+                self._problem(compiled, path, text)
+            try:
+                self._tls(section)
+            except TlsFiles as files:
+                for key, text in files.reasons.items():
+                    self._problem(compiled, ("integrations", name, "tls", key), text)
+        return lacking
 
     def _missing(
         self, where: tuple[str | int, ...], options: Any, vault: Vault

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
+import struct
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -18,7 +20,7 @@ from aiohttp.http import RawRequestMessage
 from aiohttp.http_exceptions import BadHttpMethod, LineTooLong
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 
-from .errors import BrokenBody, Malformed, Unavailable
+from .errors import BrokenBody, Malformed, OutriderError, Unavailable
 
 if TYPE_CHECKING:
     from .listener import Listener
@@ -33,6 +35,7 @@ KEEP_ALIVE_S = 75.0
 LINGER_S = 2.0
 LINGER_BYTES = 1024 * 1024
 READ_BUFFER = 64 * 1024
+_RESET = struct.pack("ii", 1, 0)
 
 _REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32} \S+ HTTP/1\.[01]\r?\n")
 
@@ -175,6 +178,9 @@ class Connection(web.RequestHandler):
     def abort(self) -> None:
         """End the connection broken, so that nothing on it looks complete."""
         if self.transport is not None:
+            peer = self.transport.get_extra_info("socket")
+            if peer is not None and peer.family != socket.AF_UNIX:
+                peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             self.transport.abort()
 
     def drain(self) -> None:
@@ -187,10 +193,11 @@ class Connection(web.RequestHandler):
         """Read on for a moment after an early answer: closing at once could lose it on the way."""
         timer = self._loop.call_later(LINGER_S, payload.set_exception, TimeoutError())
         seen = 0
+        await asyncio.sleep(0)  # whoever was cancelled while reading it leaves first
         try:
             while not payload.is_eof() and seen < LINGER_BYTES:
                 seen += len(await payload.readany())
-        except (TimeoutError, web.RequestPayloadError, ConnectionError):
+        except (TimeoutError, web.RequestPayloadError, ConnectionError, OutriderError):
             pass
         finally:
             timer.cancel()

@@ -116,6 +116,8 @@ class AttemptFailed(OutriderError):
     def __init__(self, detail: str, *, error_type: str = "", written: bool = True) -> None:
         super().__init__(detail, error_type=error_type)
         self.written = written
+        self.stops: tuple[tuple[str, str], ...] = ()
+        """Fields of the answer that tell the app's SDK not to try again."""
         self.retryable = not written
 
 

@@ -62,6 +62,52 @@ class BreakerClosed:
 
 
 @dataclass(slots=True)
+class Retrying:
+    """Fires before each further attempt, when its wait begins. `reason` is a status, or a kind of failure."""
+
+    exchange: Exchange
+    target: Target
+    reason: str
+    delay_s: float
+
+
+@dataclass(slots=True)
+class FailedOver:
+    """Fires when an exchange moves on to a fallback. `reason` as for Retrying."""
+
+    exchange: Exchange
+    origin: Target
+    to: Target
+    reason: str
+
+
+@dataclass(slots=True)
+class TargetFailed:
+    """Fires when a target has failed an exchange for good: retries are used up, or would be pointless."""
+
+    exchange: Exchange
+    target: Target
+    reason: str
+    actions: frozenset[str]
+
+
+@dataclass(slots=True)
+class TargetRecovered:
+    """Fires at the first exchange that a target answers well after it failed one."""
+
+    target: Target
+
+
+@dataclass(slots=True)
+class LimitWaited:
+    """Fires when an attempt had to wait for its turn. `refused`: it was not sent."""
+
+    attempt: Attempt
+    seconds: float
+    refused: bool
+
+
+@dataclass(slots=True)
 class PluginRaised:
     """A plugin raised where it must not."""
 

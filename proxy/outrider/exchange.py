@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from .config.values import parse_timespan
+from .errors import Malformed
 from .headers import NO_NAMES, Headers
 
 if TYPE_CHECKING:
@@ -15,6 +18,10 @@ if TYPE_CHECKING:
     from .body import Body
     from .headers import Field
     from .integration import Integration, Target
+
+
+_DIGITS = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE"))
 
 
 class Exchange:
@@ -33,6 +40,7 @@ class Exchange:
         "deadline",
         "headers",
         "id",
+        "idempotency_key",
         "integration",
         "method",
         "named",
@@ -73,6 +81,8 @@ class Exchange:
         self.started = started or monotonic()
         self.deadline = self.started + integration.target.timeout.total
         """Monotonic time by which the head of the response must be there."""
+        self.idempotency_key = ""
+        """The key of ours that goes along with every attempt, where the app gave none."""
         self.attempts = 0
         self.waited_s = 0.0
         """Seconds spent waiting on purpose: limits, backoff."""
@@ -85,6 +95,14 @@ class Exchange:
     def __repr__(self) -> str:
         what = f"{self.integration.name} {self.method} {self.path}"
         return f"<Exchange {self.id} {what}, {self.attempts} attempts>"
+
+    def shorten(self, text: str) -> None:
+        """Move the deadline closer, as the app asks with `Outrider-Timeout: 3s`. Malformed for no time."""
+        try:
+            seconds = parse_timespan(float(text) if _DIGITS.fullmatch(text) else text)
+        except ValueError as error:
+            raise Malformed(f"Outrider-Timeout: {error}") from None
+        self.deadline = min(self.deadline, self.started + seconds)
 
     @property
     def base(self) -> str:
@@ -101,6 +119,18 @@ class Exchange:
     def query(self) -> str:
         """The raw query, without its question mark; "" where there is none."""
         return self.target.partition("?")[2]
+
+    @property
+    def idempotent(self) -> bool:
+        """Whether a second time does no harm: by its method (RFC 9110, 9.2.2), or by an idempotency key."""
+        return self.method in IDEMPOTENT or self.keyed
+
+    @property
+    def keyed(self) -> bool:
+        """Whether an idempotency key goes along, the app's or one of ours."""
+        provider = self.integration.target.provider
+        name = provider.idempotency_header if provider is not None else ""
+        return bool(name) or "Idempotency-Key" in self.headers
 
     @property
     def notes(self) -> dict[Any, Any]:

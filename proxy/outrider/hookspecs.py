@@ -52,12 +52,14 @@ def outrider_tables() -> Mapping[str, type[Options]]:
 
 
 @hookspec
-def outrider_integration_layers(integration: Integration) -> Iterable[Layer[Exchange]] | None:
+def outrider_integration_layers(integration: Integration, events: Events) -> Iterable[Layer[Exchange]] | None:
     """Give layers of an exchange: OBSERVE, ADMIT, FAILOVER. Called per integration, per config load."""
 
 
 @hookspec
-def outrider_target_layers(target: Target) -> Iterable[Layer[Exchange] | Layer[Attempt]] | None:
+def outrider_target_layers(
+    target: Target, events: Events
+) -> Iterable[Layer[Exchange] | Layer[Attempt]] | None:
     """Give layers of a target: RETRY, BREAK, LIMIT, AUTH. Called per target, per config load."""
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .headers import CREDENTIALS, HOP_BY_HOP, OURS_OR_PROXY, REQUEST_ONLY, Filter
+from .on import On
 from .provider import LocalProvider
 
 if TYPE_CHECKING:
     from .auth import AuthType
     from .config import BaseUrl, IntegrationConfig, SecretRef
-    from .exchange import Attempt, Exchange
+    from .exchange import Exchange
     from .layers import ExchangeSend, Placed
     from .provider import Provider
     from .secrets import Secret, Vault
@@ -52,10 +53,17 @@ class Target:
         # An auth type that no plugin carries puts nothing on: the call is answered with 503.
         self.auth: AuthType | None = None if config.auth_pending else config.auth  # type: ignore[assignment]
         self.timeout = _timeout(config, provider)
+        self.on = On(config.on)
+        """What is done on an error of this target."""
         self._vault = vault
         headers, query = _credential_places(self.auth, provider)
         self.credential_headers: frozenset[bytes] = headers
         self.credential_query: frozenset[str] = query
+        # Set by the compiler, once.
+        self.stack: tuple[Placed[Any], ...] = ()
+        """Its layers, RETRY first."""
+        self.send: ExchangeSend
+        """Send an exchange to this target, with its own retries, breaker, limits and credential."""
         self.request_filter = Filter(HOP_BY_HOP | REQUEST_ONLY | headers, OURS_OR_PROXY)
 
     def __repr__(self) -> str:
@@ -100,14 +108,17 @@ def _credential_places(
 class Integration:
     """One section of `config.toml`, compiled: `send` is its whole request path."""
 
-    def __init__(self, name: str, config: IntegrationConfig, target: Target) -> None:
+    def __init__(
+        self, name: str, config: IntegrationConfig, target: Target, fallbacks: tuple[Target, ...] = ()
+    ) -> None:
         self.name = name
         self.config = config
         self.target = target
         """The integration's own target."""
+        self.fallbacks = fallbacks
+        """The targets of other integrations that may take over, in order."""
         # Everything below is set by the compiler, once.
         self.stack: tuple[Placed[Exchange], ...] = ()
-        self.target_stack: tuple[Placed[Attempt], ...] = ()
         self.keeps_body = False
         self.in_flight = 0
         """Exchanges under way."""
@@ -118,5 +129,5 @@ class Integration:
 
     def describe(self) -> str:
         """Give the compiled stack on one line, the outermost layer first."""
-        steps = [str(placed) for placed in (*self.stack, *self.target_stack)]
+        steps = [str(placed) for placed in (*self.stack, *self.target.stack)]
         return " > ".join([*steps, self.target.where])

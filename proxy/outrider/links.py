@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .headers import Field
 
 _LINK = re.compile(rb"<([^<>]*)>")
+_DOTS = re.compile(r"(?:^|[/\\]|%2f|%5c)(?:\.|%2e){1,2}(?:$|[/\\#]|%2f|%5c)", re.IGNORECASE)
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -22,7 +23,7 @@ def turn_back(fields: list[Field], target: BaseUrl, base: str) -> list[Field]:
     turned = []
     for name, value in fields:
         lower = name.lower()
-        if lower in (b"location", b"content-location"):
+        if lower == b"location":
             turned.append((name, _turn(value, target, base)))
         elif lower == b"link":
             turned.append((name, _LINK.sub(lambda found: b"<%b>" % _turn(found[1], target, base), value)))
@@ -55,9 +56,12 @@ def _turn(url: bytes, target: BaseUrl, base: str) -> bytes:
             return url  # relative to the request's own URL, which is right as it is
         rest = text
         prefix = "/" + base.partition("//")[2].partition("/")[2] if base.count("/") > 2 else ""
-    if not _below(rest, target.path):
-        return url
-    return (prefix + rest[len(target.path) :]).encode("latin-1") or b"/"
+    if not _below(rest, target.path) or _DOTS.search(rest.partition("?")[0]):
+        return url  # dot segments could lead out from under the base path
+    turned = prefix + rest[len(target.path) :]
+    if turned.startswith("//"):
+        turned = base + rest[len(target.path) :]  # else it would name another host
+    return turned.encode("latin-1") or b"/"
 
 
 def _below(rest: str, path: str) -> bool:

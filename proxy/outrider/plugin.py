@@ -9,18 +9,34 @@ from .errors import (
     BrokenBody,
     Forbidden,
     Limited,
+    Open,
     OutriderError,
     Refused,
+    Rubbish,
     TooSlow,
     Unavailable,
     Unreachable,
 )
-from .events import AttemptDone, Events, ExchangeDone, PluginRaised, Reloaded
+from .events import (
+    AttemptDone,
+    BreakerClosed,
+    BreakerOpened,
+    Events,
+    ExchangeDone,
+    FailedOver,
+    LimitWaited,
+    PluginRaised,
+    Reloaded,
+    Retrying,
+    TargetFailed,
+    TargetRecovered,
+)
 from .exchange import Attempt, Exchange
 from .headers import Field, Headers, field
 from .hookspecs import API_VERSION, hookimpl
 from .integration import Integration, Target, Timeout
 from .layers import AttemptSend, ExchangeSend, Layer, Send, Stage
+from .on import On, key_of
 from .problem import Problem
 from .provider import LocalProvider, Provider
 from .query import with_parameter, without_parameters
@@ -37,21 +53,27 @@ __all__ = [
     "AttemptFailed",
     "AttemptSend",
     "AuthType",
+    "BreakerClosed",
+    "BreakerOpened",
     "BrokenBody",
     "Config",
     "Events",
     "Exchange",
     "ExchangeDone",
     "ExchangeSend",
+    "FailedOver",
     "Field",
     "Forbidden",
     "Generated",
     "Headers",
     "Integration",
     "Layer",
+    "LimitWaited",
     "Limited",
     "LocalProvider",
     "NameOrSecretRef",
+    "On",
+    "Open",
     "Options",
     "OutriderError",
     "PluginRaised",
@@ -61,12 +83,16 @@ __all__ = [
     "Refused",
     "Reloaded",
     "Response",
+    "Retrying",
+    "Rubbish",
     "Secret",
     "SecretRef",
     "SecretRefs",
     "Send",
     "Stage",
     "Target",
+    "TargetFailed",
+    "TargetRecovered",
     "Timeout",
     "TooSlow",
     "Unavailable",
@@ -74,6 +100,7 @@ __all__ = [
     "Whole",
     "field",
     "hookimpl",
+    "key_of",
     "respond",
     "spawn",
     "with_parameter",

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from .errors import OutriderError
+from .errors import AttemptFailed, OutriderError
 from .headers import Headers
 from .response import Response, Whole
 
@@ -55,6 +55,9 @@ def answer(error: OutriderError, *, id: str, integration: Integration | None) ->
         headers.add("WWW-Authenticate", 'Bearer realm="outrider"')
     if error.status == 426:
         headers.add("Upgrade", "websocket")
+    if isinstance(error, AttemptFailed):
+        for name, value in error.stops:
+            headers.set(name, value)
     if error.retry_after_s is not None:
         headers.add("Retry-After", str(max(1, math.ceil(error.retry_after_s))))
     data = json.dumps(asdict(problem)).encode() if envelope is None else envelope

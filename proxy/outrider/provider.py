@@ -31,11 +31,21 @@ class Provider:
     credential_query: ClassVar[tuple[str, ...]] = ()
     """Query parameters likewise."""
 
+    idempotency_header: ClassVar[str] = ""
+    """The field of its idempotency keys: one is put on every POST and PATCH that has none."""
+    stop_headers: ClassVar[tuple[tuple[str, str], ...]] = ()
+    """Fields that tell its SDK not to try again, beside `x-should-retry: false`."""
+    sdk_obeys_retry_after: ClassVar[bool] = False
+    """Whether its SDK retries on Retry-After alone: then it is given as Outrider-Retry-After at the end."""
+
     def prepare(self, exchange: Exchange) -> None:
         """Look at an exchange once, before its first attempt: put on an idempotency key, say."""
 
     def should_retry(self, response: Response) -> bool | None:
-        """Give the provider's own word on whether to retry, None where it does not say."""
+        """Give the provider's own word on whether to retry, None where it does not say.
+
+        It may read `response.text`, at most 64 KiB of the body: a spent quota and "slow down" share a 429.
+        """
         return None
 
     def retry_after(self, response: Response) -> float | None:

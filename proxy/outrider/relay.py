@@ -72,8 +72,8 @@ def relay(
         upstream_s * 1e3,
         framing,
     )
-    if data is not None:
-        connection.write(head if head_only else head + data)
+    if head_only or data is not None:
+        connection.write(head if head_only or data is None else head + data)
         if connection.writing_paused:
             return connection.drained(exchange.integration.target.timeout.idle)
         return None

@@ -33,15 +33,16 @@ class Content(Protocol):
 class Whole:
     """A body of bytes."""
 
-    __slots__ = ("_data", "length")
+    __slots__ = ("data", "length")
 
     def __init__(self, data: bytes = b"", *, length: int | None = None) -> None:
-        self._data = data
+        self.data = data
+        """What has not been taken yet."""
         self.length: int | None = len(data) if length is None else length
 
     def take(self) -> bytes | None:
         """Give it; the next piece is its end."""
-        data, self._data = self._data, b""
+        data, self.data = self.data, b""
         return data
 
     async def read(self) -> bytes:
@@ -81,6 +82,35 @@ class Generated:
         self._pieces = None
 
 
+class _Begun:
+    """A body of which the beginning was read already."""
+
+    __slots__ = ("_begin", "_broken", "_rest", "length")
+
+    def __init__(self, begin: bytes, rest: Content, broken: BrokenBody | None) -> None:
+        self._begin = begin
+        self._rest = rest
+        self._broken = broken
+        self.length = rest.length
+
+    def take(self) -> bytes | None:
+        """The rest is still to come."""
+        return None
+
+    async def read(self) -> bytes:
+        """Give the beginning, then the rest."""
+        begin, self._begin = self._begin, b""
+        if begin:
+            return begin
+        if self._broken is not None:
+            raise self._broken
+        return await self._rest.read()
+
+    def close(self) -> None:
+        """Close the rest."""
+        self._rest.close()
+
+
 class Response:
     """What an attempt gave. The body is unread: pass the response on, or `close()` it."""
 
@@ -102,6 +132,37 @@ class Response:
     def headers(self) -> Headers:
         """Its fields, to be looked up by name and changed."""
         return Headers(self.fields)
+
+    @property
+    def text(self) -> str:
+        """What `peek` has read of the body; "" before that, and where the body is too long."""
+        return self.body.data.decode("utf-8", "replace") if isinstance(self.body, Whole) else ""
+
+    async def peek(self, cap: int) -> None:
+        """Read the body now, if it is no longer than `cap` bytes; the response is as it was otherwise.
+
+        A body that breaks off is left to break where it is passed on.
+        """
+        if isinstance(self.body, Whole) or (self.body.length or 0) > cap:
+            return
+        pieces, size, whole = [], 0, False
+        broken: BrokenBody | None = None
+        try:
+            while size <= cap:
+                piece = await self.body.read()
+                if not piece:
+                    whole = True
+                    break
+                pieces.append(piece)
+                size += len(piece)
+        except BrokenBody as error:
+            broken = error
+        if whole:
+            length = self.body.length
+            self.body.close()
+            self.body = Whole(b"".join(pieces), length=length)
+        else:
+            self.body = _Begun(b"".join(pieces), self.body, broken)
 
     def on_close(self, callback: Callable[[], None]) -> None:
         """Call `callback` once, when the body has ended or was dropped."""

@@ -12,7 +12,7 @@ from aiohttp import hdrs
 from aiohttp.http import HttpVersion11, RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web import RequestPayloadError
-from multidict import CIMultiDict, CIMultiDictProxy
+from multidict import CIMultiDict, CIMultiDictProxy, istr
 
 from . import gate
 from .body import NO_BODY, Body
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("outrider")
 _NO_HEADERS: CIMultiDictProxy[str] = CIMultiDictProxy(CIMultiDict())
+_TIMEOUT = istr("Outrider-Timeout")
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -128,6 +129,8 @@ class Server:
             raise NotFound("no integration by this name is configured; `outrider show` lists them")
         if hdrs.UPGRADE in headers:
             gate.check_upgrade(headers)
+        if _TIMEOUT in headers:
+            exchange.shorten(headers[_TIMEOUT])
         if self.draining:
             raise Unavailable("outrider is shutting down", retry_after_s=1)
 
@@ -156,6 +159,7 @@ class Server:
                 await rest
             broken = False
             if not payload.is_eof():
+                response.close()  # ends the upload, which reads the payload too
                 await connection.linger(payload)
             return keep
         finally:

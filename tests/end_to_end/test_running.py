@@ -94,6 +94,20 @@ def test_a_bad_file_leaves_the_old_configuration() -> None:
             assert sidecar.metric("outrider_config_ok") == 1
 
 
+def test_a_listener_may_change_hands() -> None:
+    """An integration that is renamed keeps the listener of its own."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with FakeProvider() as provider:
+        config = f'[integrations.one]\nbase_url = "{provider.url}"\nlisten = "127.0.0.1:{port}"\nauth = {{ type = "none" }}\n'
+        with Sidecar(config) as sidecar:
+            sidecar.write(config.replace("integrations.one", "integrations.two"))
+            sidecar.until_said("was reloaded: two")
+            status, _ = _get(port, "/v1/x")
+
+    assert status == 200
+
+
 def test_a_rotated_secret_is_picked_up(tmp_path: Path) -> None:
     """Also when a symlink on the way is swapped, and without a restart."""
     for name, value in (("old", "secret-old\n"), ("new", "secret-new\n")):

@@ -91,6 +91,7 @@ def test_an_early_answer_is_passed_on() -> None:
 
     assert (got.status, got.body) == (413, b"big")
     assert got.header("Connection") == "close"
+    assert "Traceback" not in sidecar.stderr
 
 
 def test_an_upload_streams(sidecar: Sidecar, provider: FakeProvider) -> None:

@@ -140,3 +140,17 @@ def test_sse_outlives_total() -> None:
                 seen += app.recv(4096)
 
     assert b"two" in seen
+
+
+def test_total_covers_connecting() -> None:
+    """A provider whose TLS says nothing takes no longer than `total`, whatever `connect` allows."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"https://127.0.0.1:{silent.getsockname()[1]}"
+        with Sidecar(CONFIG.format(url=url, timeout='connect = "9s", total = "200ms"')) as sidecar:
+            began = time.monotonic()
+            with Wire(sidecar.port) as wire:
+                wire.send(GET)
+                answer = wire.answer()
+
+    assert answer.status == 504
+    assert time.monotonic() - began < 5

@@ -99,8 +99,8 @@ def test_a_certificate_that_cannot_be_used_is_a_problem(folder: Path, tls: str, 
     code, out, err = outrider(folder, "check")
 
     assert (code, err, out.count("\n")) == (2, "", 1)
-    assert out.startswith("config.toml:1: integrations.acme: ")
-    assert said in out.partition("integrations.acme: ")[2]
+    assert out.startswith("config.toml:3: integrations.acme.tls.")
+    assert said in out.partition("integrations.acme.tls")[2]
 
 
 def test_check_gives_a_schema_that_an_editor_can_use(tmp_path: Path) -> None:
@@ -236,3 +236,16 @@ def test_every_command_takes_a_config() -> None:
     taken = {name: [opt for one in each.params for opt in one.opts] for name, each in cli.commands.items()}
 
     assert [name for name, options in taken.items() if "--config" not in options] == []
+
+
+def test_a_missing_secret_is_told_beside_other_problems(folder: Path) -> None:
+    """A slip in one place hides no secret that another table lacks (DESIGN.md: every problem)."""
+    (folder / "config.toml").write_text(GOOD.replace("endpoints_only", "endpoint_only"))
+
+    code, out, err = outrider(folder, "check")
+
+    assert (code, err) == (2, "")
+    assert [line.split(": ")[:2] for line in out.splitlines()] == [
+        ["config.toml:4", "integrations.acme.auth.token"],
+        ["config.toml:7", "integrations.box.endpoint_only"],
+    ]

@@ -35,7 +35,7 @@ def test_every_problem_at_once(tmp_path: Path) -> None:
     assert [(problem.line, problem.where) for problem in compiled.problems] == [
         (3, "clients.shop.token"),
         (6, "integrations.a.auth.token"),
-        (7, "integrations.b"),
+        (9, "integrations.b.tls.ca"),
     ]
 
 
@@ -47,7 +47,7 @@ def test_without_secrets_the_rest_is_checked(tmp_path: Path) -> None:
     compiled = Compiler(path, load_plugins(), secrets=False).compile()
 
     assert compiled.table is None
-    assert [problem.where for problem in compiled.problems] == ["integrations.b"]
+    assert [problem.where for problem in compiled.problems] == ["integrations.b.tls.ca"]
 
 
 def test_what_is_compiled(tmp_path: Path) -> None:
@@ -61,4 +61,4 @@ def test_what_is_compiled(tmp_path: Path) -> None:
     assert compiled.table is not None
     assert compiled.names == ["c", "d"]
     assert list(compiled.table.integrations) == ["d"]
-    assert compiled.table.integrations["d"].describe() == "auth(header) > https://d.example"
+    assert compiled.table.integrations["d"].describe() == "retry(4 attempts) > limit(limits) > auth(header) > https://d.example"

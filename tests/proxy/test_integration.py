@@ -110,6 +110,6 @@ def test_the_stack_on_one_line() -> None:
     found = Integration("acme", target().config, target(Here()))
     layer: Layer[Any] = Layer(stage=Stage.ADMIT, wrap=lambda send: send)
     found.stack = (Placed("endpoints", layer),)
-    found.target_stack = (Placed("auth", Layer(stage=Stage.AUTH, wrap=lambda send: send, name="bearer")),)
+    found.target.stack = (Placed("auth", Layer(stage=Stage.AUTH, wrap=lambda send: send, name="bearer")),)
 
     assert found.describe() == "admit(endpoints) > auth(bearer) > inside outrider"

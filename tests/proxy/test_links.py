@@ -24,6 +24,9 @@ TARGET = BaseUrl.parse("https://api.acme.example/v1")
         ("https://evil.example/v1/x", "https://evil.example/v1/x"),
         ("https://[broken/v1", "https://[broken/v1"),
         ("?page=2", "?page=2"),
+        ("https://api.acme.example/v1/../v2/x", "https://api.acme.example/v1/../v2/x"),
+        ("/v1/%2E%2e/other", "/v1/%2E%2e/other"),
+        ("/v1/x?path=/../y", "/acme/x?path=/../y"),
     ],
 )
 def test_location(given: str, turned: str) -> None:
@@ -38,3 +41,10 @@ def test_link() -> None:
     assert turn_back([(b"Link", given)], TARGET, BASE) == [
         (b"Link", b'<http://127.0.0.1:8080/acme/x?p=2>; rel="next", <https://evil.example/>; rel="x"')
     ]
+
+
+def test_a_path_never_becomes_a_host() -> None:
+    """Two slashes below the base path do not stand at the start of what the app gets."""
+    turned = turn_back([(b"Location", b"/v1//evil.example")], TARGET, "http://acme.localhost:8080")
+
+    assert turned == [(b"Location", b"http://acme.localhost:8080//evil.example")]

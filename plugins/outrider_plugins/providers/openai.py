@@ -7,6 +7,9 @@ from typing import ClassVar
 
 from outrider.plugin import Problem, Provider, Response, hookimpl
 
+#: What a spent quota says, under the same 429 as "slow down": no wait helps.
+_SPENT = ("insufficient_quota", "billing_hard_limit_reached")
+
 
 class OpenAI(Provider):
     """The model API. `/v1` is part of the base URL that its SDK takes, so it is not part of ours."""
@@ -20,6 +23,8 @@ class OpenAI(Provider):
 
     def should_retry(self, response: Response) -> bool | None:
         """Give OpenAI's own word, which its SDKs obey: `x-should-retry`."""
+        if response.status == 429 and any(word in response.text for word in _SPENT):
+            return False
         word = response.headers.get("x-should-retry")
         return {"true": True, "false": False}.get(word or "")
 

@@ -14,6 +14,8 @@ class Stripe(Provider):
     base_url = "https://api.stripe.com"
     documentation = "https://docs.stripe.com/api"
     sdk = "stripe"
+    idempotency_header = "Idempotency-Key"
+    stop_headers = (("Stripe-Should-Retry", "false"),)
 
     def should_retry(self, response: Response) -> bool | None:
         """Give Stripe's own word, which its SDKs obey: `Stripe-Should-Retry`."""

@@ -1,1 +1,233 @@
-"""Retry: tries again what is safe to try again, after a backoff and within a budget."""
+"""Retry: tries again what is safe to try again, and tells the SDK when there is no more to try.
+
+What is safe, in this order:
+
+1. Nothing was written: any method.
+2. Written, and no response: idempotent methods, and requests that carry an idempotency key.
+3. A response: by the provider's own word where it has one, else by its status: those whose `on` names
+   `retry`, a 429 for every method since it was not executed, any other as in 2.
+4. After the first byte has gone to the app: never; this layer is done by then.
+
+A wait is exponential with full jitter, or what Retry-After asks if that is longer. One that does not
+fit within the deadline is not begun.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable, Iterable
+from time import monotonic, time
+
+from outrider.config import Retry as Options
+from outrider.events import Retrying, TargetFailed, TargetRecovered
+from outrider.on import key_of
+from outrider.plugin import (
+    Attempt,
+    AttemptFailed,
+    AttemptSend,
+    Events,
+    Exchange,
+    ExchangeSend,
+    Layer,
+    OutriderError,
+    Provider,
+    Response,
+    Stage,
+    Target,
+    field,
+    hookimpl,
+)
+from outrider_plugins.limits.learned import retry_after
+
+from .backoff import Backoff
+from .budget import Budget
+
+#: As much of an error's body is read before it is decided on (DESIGN.md, "Bodies").
+PEEK = 64 * 1024
+_WORDS = ("x-should-retry", "stripe-should-retry")
+_SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
+_UNKNOWN = "the request may have taken effect: its outcome is unknown"
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+class Retry:
+    """The retries of one target."""
+
+    def __init__(
+        self,
+        target: Target,
+        options: Options,
+        events: Events,
+        *,
+        clock: Callable[[], float] = monotonic,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self._target = target
+        self._provider = target.provider
+        self._events = events
+        self._clock = clock
+        self._sleep = sleep
+        self._backoff = Backoff(options)
+        self._budget = Budget(options.budget, clock=clock)
+        self._peeks = (
+            self._provider is not None and type(self._provider).should_retry is not Provider.should_retry
+        )
+        self._failing = False
+
+    def wrap(self, send: ExchangeSend) -> ExchangeSend:
+        """Give the `send` that tries again."""
+        count = self._budget.request
+
+        async def retried(exchange: Exchange) -> Response:
+            count()
+            try:
+                response = await send(exchange)
+            except OutriderError as error:
+                return await self._again(exchange, send, error)
+            if response.status < 400:
+                if self._failing:
+                    self._recovered()
+                return response
+            return await self._again(exchange, send, response)
+
+        return retried
+
+    async def _again(
+        self, exchange: Exchange, send: ExchangeSend, outcome: Response | OutriderError
+    ) -> Response:
+        """Go on after a first failure, until there is an answer or no more to try."""
+        made = 1
+        while True:
+            if isinstance(outcome, Response):
+                if outcome.status < 400:
+                    self._recovered()
+                    return outcome
+                if self._peeks:
+                    await outcome.peek(PEEK)
+                wanted, asked_s = self._judge(exchange, outcome)
+                reason = str(outcome.status)
+            else:
+                wanted, asked_s = self._judge_error(exchange, outcome), None
+                reason = key_of(outcome)
+            delay_s = self._delay(exchange, made, asked_s) if wanted else None
+            if delay_s is None:
+                return self._give_up(exchange, outcome, reason, final=wanted is not None)
+            if isinstance(outcome, Response):
+                outcome.close()
+            self._events.emit(Retrying(exchange, self._target, reason, delay_s))
+            began = self._clock()
+            try:
+                await self._sleep(delay_s)
+            except BaseException:
+                self._budget.refund(self._clock() - began)
+                raise
+            finally:
+                exchange.waited_s += self._clock() - began
+            made += 1
+            try:
+                outcome = await send(exchange)
+            except OutriderError as error:
+                outcome = error
+
+    def _judge(self, exchange: Exchange, response: Response) -> tuple[bool | None, float | None]:
+        """Whether a retry may help, None where that is not for us to say; and the seconds to wait first."""
+        headers = response.headers
+        word = self._provider.should_retry(response) if self._provider is not None else None
+        if word is None:
+            words = [headers.get(name) for name in _WORDS]
+            word = True if "true" in words else False if "false" in words else None
+        asked_s = self._provider.retry_after(response) if self._provider is not None else None
+        if asked_s is None:
+            asked_s = retry_after(headers, time())
+        if word is not None:
+            return word, asked_s
+        if "retry" not in self._target.on.status(response.status):
+            return None, None
+        return response.status == 429 or exchange.idempotent, asked_s
+
+    def _judge_error(self, exchange: Exchange, error: OutriderError) -> bool | None:
+        if not isinstance(error, AttemptFailed):
+            return None
+        if "retry" not in self._target.on.error(error):
+            return None
+        return not error.written or exchange.idempotent
+
+    def _delay(self, exchange: Exchange, made: int, asked_s: float | None) -> float | None:
+        """Seconds to wait before the next attempt, None where there is none to come."""
+        if self._backoff.exhausted(made) or not exchange.body.replayable:
+            return None
+        delay_s = self._backoff.delay_s(made)
+        if asked_s is not None and asked_s > 0:
+            # Those who were told the same moment do not come at the same moment.
+            delay_s = asked_s + min(delay_s, 0.1 * asked_s)
+        if self._clock() + delay_s >= exchange.deadline or not self._budget.spend():
+            return None
+        return delay_s
+
+    def _give_up(
+        self, exchange: Exchange, outcome: Response | OutriderError, reason: str, *, final: bool
+    ) -> Response:
+        """Hand on the last outcome; `final`: with what tells the SDK not to try again."""
+        on = self._target.on
+        actions = on.status(outcome.status) if isinstance(outcome, Response) else on.error(outcome)
+        if actions - {"pass"}:
+            self._failing = True
+            self._events.emit(TargetFailed(exchange, self._target, reason, actions))
+        if isinstance(outcome, Response):
+            if final:
+                self._stop(outcome)
+            return outcome
+        if isinstance(outcome, AttemptFailed):
+            if outcome.written and exchange.method not in _SAFE:
+                outcome.detail = f"{outcome.detail}; {_UNKNOWN}"
+            if final:
+                outcome.stops = self._stops
+        raise outcome
+
+    @property
+    def _stops(self) -> tuple[tuple[str, str], ...]:
+        provider = self._provider
+        return (("x-should-retry", "false"), *(provider.stop_headers if provider is not None else ()))
+
+    def _stop(self, response: Response) -> None:
+        headers = response.headers
+        for name, value in self._stops:
+            headers.set(name, value)
+        if self._provider is not None and self._provider.sdk_obeys_retry_after:
+            given = headers.get("Retry-After")
+            if given is not None:
+                headers.remove("Retry-After")
+                headers.set("Outrider-Retry-After", given)
+
+    def _recovered(self) -> None:
+        if self._failing:
+            self._failing = False
+            self._events.emit(TargetRecovered(self._target))
+
+
+def keyed(send: AttemptSend, name: str) -> AttemptSend:
+    """Give the `send` that puts a key on a POST or PATCH without one: the same on each attempt."""
+
+    def with_key(attempt: Attempt) -> Awaitable[Response]:
+        exchange = attempt.exchange
+        if exchange.method in ("POST", "PATCH") and name not in exchange.headers:
+            if not exchange.idempotency_key:
+                exchange.idempotency_key = secrets.token_hex(16)
+            attempt.fields.append(field(name, exchange.idempotency_key))
+        return send(attempt)
+
+    return with_key
+
+
+@hookimpl
+def outrider_target_layers(target: Target, events: Events) -> Iterable[Layer[Exchange] | Layer[Attempt]]:
+    """Give every target its retries; one attempt still tells the SDK not to try again."""
+    options = target.config.retry or Options()
+    several = options.attempts > 1
+    name = f"{options.attempts} attempts" if several else "1 attempt"
+    yield Layer(stage=Stage.RETRY, wrap=Retry(target, options, events).wrap, replays=several, name=name)
+    key = target.provider.idempotency_header if target.provider is not None else ""
+    if key:
+        yield Layer(stage=Stage.LIMIT, wrap=lambda send: keyed(send, key), name="idempotency-key")

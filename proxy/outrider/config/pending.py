@@ -17,12 +17,7 @@ from .values import HeaderName, Text
 
 PENDING_TABLES = frozenset(
     {
-        "breaker",
-        "fallback",
         "jobs",
-        "limits",
-        "on",
-        "retry",
     }
 )
 """Tables of an integration."""
@@ -36,12 +31,8 @@ PENDING_SWITCHES = frozenset(
 
 PENDING_ACTIONS = frozenset(
     {
-        "alert",
-        "failover",
-        "message",
         "queue",
         "refresh",
-        "retry",
     }
 )
 """Actions of `on`: each acts as `pass`."""

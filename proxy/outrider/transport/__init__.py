@@ -11,7 +11,7 @@ What must stay true:
 - whatever does not end at the end of a response closes its connection.
 """
 
-from .tls import tls_context
+from .tls import TlsFiles, tls_context
 from .upstream import Upstream
 
-__all__ = ["Upstream", "tls_context"]
+__all__ = ["TlsFiles", "Upstream", "tls_context"]

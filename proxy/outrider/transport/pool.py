@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import math
 import socket
 import ssl
 from collections import deque
@@ -44,7 +45,8 @@ class Pool:
         self._origin = _Origin(base, tls)
         self._own_ports = own_ports
         self._connect_s = connect_s
-        self._timeout = ClientTimeout(connect=connect_s)
+        # Rounded up from five seconds on, unless told otherwise.
+        self._timeout = ClientTimeout(connect=connect_s, ceil_threshold=math.inf)
         self._idle: deque[Protocol] = deque()
         self._connector: _Connector | None = None
         self._deadlines: Deadlines | None = None
@@ -64,17 +66,20 @@ class Pool:
             _drop(protocol)
         return None
 
-    async def connect(self) -> Protocol:
-        """Make a connection. TooSlow or Unreachable otherwise; nothing was written."""
+    async def connect(self, left_s: float = math.inf) -> Protocol:
+        """Make a connection within `left_s`. TooSlow or Unreachable otherwise; nothing was written."""
         if self._connector is None:
             self._deadlines = Deadlines(asyncio.get_running_loop())
             self._connector = _Connector(self._own_ports, self._deadlines)
+        timeout = self._timeout
+        if left_s < self._connect_s:
+            timeout = ClientTimeout(connect=max(left_s, 0.001), ceil_threshold=math.inf)
         try:
             # The stand-in has all that connect() reads of a request; a test holds aiohttp to that.
-            lease = await self._connector.connect(self._origin, [], self._timeout)  # type: ignore[arg-type]
+            lease = await self._connector.connect(self._origin, [], timeout)  # type: ignore[arg-type]
         except TimeoutError:
             raise TooSlow(
-                f"no connection to {self._where} within {self._connect_s:g} s",
+                f"no connection to {self._where} within {min(left_s, self._connect_s):.3g} s",
                 error_type="connection_timeout",
                 written=False,
             ) from None

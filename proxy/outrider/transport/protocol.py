@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 READ_BUFFER = 64 * 1024
 MAX_FIELD = 32 * 1024
 MAX_FIELDS = 256
+_OTHER_PROTOCOLS = (b"RTSP/", b"ICE/")
 
 
 class Protocol(BaseProtocol):
@@ -147,6 +148,8 @@ class Protocol(BaseProtocol):
                 self.abort()
             return
         try:
+            if data.startswith(_OTHER_PROTOCOLS):
+                raise ValueError("llhttp speaks these too, and does not tell which it was")
             messages, _, surplus = self._parser.feed_data(data)
         except Exception:  # noqa: BLE001 - the parser has a dozen classes for rubbish
             self.fail(Rubbish("the provider's answer is not HTTP"))

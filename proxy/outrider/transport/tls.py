@@ -4,22 +4,33 @@ from __future__ import annotations
 
 import ssl
 
-from outrider.errors import StartError
+
+class TlsFiles(Exception):
+    """Files of `tls` that cannot be used: the reason for each key."""
+
+    def __init__(self, reasons: dict[str, str]) -> None:
+        super().__init__("; ".join(f"tls.{key}: {reason}" for key, reason in reasons.items()))
+        self.reasons = reasons
 
 
 def tls_context(ca: str | None, cert: str | None, key: str | None) -> ssl.SSLContext | None:
-    """Make the context of `tls = { ca, cert, key }`; None for the usual one. StartError names the file."""
+    """Make the context of `tls = { ca, cert, key }`; None for the usual one. TlsFiles names what is wrong."""
     if ca is None and cert is None:
         return None
-    try:
-        context = ssl.create_default_context(cafile=ca)
-    except (OSError, ssl.SSLError) as error:
-        raise StartError(f"tls.ca: {ca} cannot be used: {_reason(error)}") from error
+    reasons = {}
+    context = ssl.create_default_context()
+    if ca is not None:
+        try:
+            context = ssl.create_default_context(cafile=ca)
+        except (OSError, ssl.SSLError) as error:
+            reasons["ca"] = f"{ca} cannot be used: {_reason(error)}"
     if cert is not None:
         try:
             context.load_cert_chain(cert, key)
         except (OSError, ssl.SSLError) as error:
-            raise StartError(f"tls.cert: {cert} with key {key} cannot be used: {_reason(error)}") from error
+            reasons["cert"] = f"{cert} with key {key} cannot be used: {_reason(error)}"
+    if reasons:
+        raise TlsFiles(reasons)
     return context
 
 

@@ -38,7 +38,7 @@ _CLEAN = bytes(byte for byte in range(256) if byte == 0x09 or (byte >= 0x20 and 
 _DIGITS = re.compile(r"[0-9]+")
 _EMPTY_STATUS = frozenset((204, 304))
 #: Fields whose values decide what becomes of them, or of the body.
-_BY_VALUE = frozenset((b"transfer-encoding", b"location", b"content-location", b"link"))
+_BY_VALUE = frozenset((b"transfer-encoding", b"location", b"link"))
 _PLAIN_CONNECTION = frozenset((b"keep-alive", b"Keep-Alive", b"close"))
 #: Sequences of names that are remembered for one target.
 _SHAPES = 256
@@ -77,21 +77,24 @@ class Upstream:
         exchange = attempt.exchange
         body = exchange.body
         head = self._head(attempt)
-        started = monotonic()
+        started = now = monotonic()
         pool = self._pool
         upload: asyncio.Task[None] | None = None
         protocol: Protocol | None = None
         try:
-            protocol = pool.checkout() or await pool.connect()
+            protocol = pool.checkout()
+            if protocol is None:
+                protocol = await pool.connect(exchange.deadline - now)
+                now = monotonic()
             waiter = protocol.begin(head_only=attempt.method == "HEAD")
             if body.data is not None:
                 protocol.write(head + body.data if body.data else head)
-                left_s = exchange.deadline - started
+                left_s = exchange.deadline - now
                 protocol.expire_in(left_s if left_s < self._response_s else self._response_s)
             else:
                 protocol.uploaded = False
                 protocol.write(head)
-                protocol.expire_in(exchange.deadline - started)
+                protocol.expire_in(exchange.deadline - now)
                 upload = spawn(self._upload(attempt, protocol), name=f"upload of {exchange.id}")
             message, payload = await waiter
             content = Content(pool, protocol, payload, upload, self._idle_s)
@@ -211,7 +214,9 @@ class Upstream:
                 )
         named = connection_names(headers.getall("Connection")) if "Connection" in headers else NO_NAMES
         fields = self._filter.apply(raw, named)
-        if "Location" in headers or "Link" in headers or "Content-Location" in headers:
+        # A fallback's URLs stay as they are: below the app's address is the first target.
+        own = attempt.exchange.integration.target is self._target
+        if own and ("Location" in headers or "Link" in headers):
             fields = turn_back(fields, self._target.base, attempt.exchange.base)
         if "Date" not in headers:
             fields.append((b"Date", formatdate(usegmt=True).encode()))

@@ -14,9 +14,9 @@ limits = [{ rate = "5/s" }, { rate = "9/m" }]
 auth = { type = "hmac", secret = ["env:A", "env:B"] }
 
 [integrations.a.on]
-"429" = ["retry", "pass"]
+"429" = ["refresh", "pass"]
 "5xx" = [
-  "failover",
+  "queue",
 ]
 
 [integrations.b]
@@ -31,13 +31,11 @@ auth = { type = "bearer", token = ["env:A"] }
         "4: clients.c.endpoints: note: 'endpoints' does nothing yet in this version",
         "5: clients.c.rate: note: 'rate' does nothing yet in this version",
         "9: integrations.a.websocket: note: 'websocket' does nothing yet in this version",
-        "10: integrations.a.limits: note: 'limits' does nothing yet in this version",
         "11: integrations.a.auth.type: note: auth type 'hmac' is not carried by an installed plugin yet: "
         "calls are answered with 503",
         "11: integrations.a.auth.secret: note: a list of secrets is no key pool yet: its first one is used",
-        "13: integrations.a.on: note: 'on' does nothing yet in this version",
-        "14: integrations.a.on.429[0]: note: action 'retry' acts as 'pass' in this version",
-        "16: integrations.a.on.5xx[0]: note: action 'failover' acts as 'pass' in this version",
+        "14: integrations.a.on.429[0]: note: action 'refresh' acts as 'pass' in this version",
+        "16: integrations.a.on.5xx[0]: note: action 'queue' acts as 'pass' in this version",
     ]
 
 

@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from outrider.errors import StartError
 from outrider.testing import FakeProvider, Sidecar
 from outrider.transport import tls_context
+from outrider.transport.tls import TlsFiles
 
 
 @pytest.fixture(scope="module")
@@ -87,5 +87,5 @@ def test_a_client_certificate(certificate: tuple[Path, Path]) -> None:
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     """At load, in one line."""
-    with pytest.raises(StartError, match=r"tls.ca: .*nope.pem cannot be used"):
+    with pytest.raises(TlsFiles, match=r"tls.ca: .*nope.pem cannot be used"):
         tls_context(str(tmp_path / "nope.pem"), None, None)

@@ -1,0 +1,46 @@
+"""Alerts: the action `alert`. A log line that names the integration, once for a run of the same trouble."""
+
+from __future__ import annotations
+
+import logging
+
+from outrider.events import BreakerOpened, TargetFailed, TargetRecovered
+from outrider.plugin import Events, hookimpl
+
+LOG = logging.getLogger("outrider.alerts")
+
+
+class Alerts:
+    """What was said already, by target and reason; a good answer of the target ends a run."""
+
+    def __init__(self) -> None:
+        self._said: dict[str, set[str]] = {}
+
+    def failed(self, event: TargetFailed) -> None:
+        """Say it where the table wants it, and it was not said yet."""
+        if "alert" in event.actions:
+            self._say(event.target.name, event.reason, f"failed: {event.reason}")
+
+    def opened(self, event: BreakerOpened) -> None:
+        """Say that a target is left alone."""
+        self._say(event.target.name, "breaker", f"left alone for {event.seconds:g} s: {event.why}")
+
+    def recovered(self, event: TargetRecovered) -> None:
+        """Say that it is over."""
+        if self._said.pop(event.target.name, None):
+            LOG.warning("integration '%s': answers again", event.target.name)
+
+    def _say(self, name: str, reason: str, text: str) -> None:
+        said = self._said.setdefault(name, set())
+        if reason not in said:
+            said.add(reason)
+            LOG.warning("integration '%s': %s", name, text)
+
+
+@hookimpl
+def outrider_subscribe(events: Events) -> None:
+    """Listen to what goes wrong."""
+    alerts = Alerts()
+    events.on(TargetFailed, alerts.failed)
+    events.on(BreakerOpened, alerts.opened)
+    events.on(TargetRecovered, alerts.recovered)

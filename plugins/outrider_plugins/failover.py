@@ -1,0 +1,136 @@
+"""Failover: the target first, then its fallbacks in order; a message when nothing else is left.
+
+`[integrations.NAME.fallback]`. A fallback is an integration of its own, with its own credential,
+limits, retries and breaker. It is tried when `on` says `failover` of what the one before it gave.
+A request that may have taken effect moves on only if it is idempotent or carries a key.
+
+What the app gets when all have failed: the message where `on` names it, or where there is no
+provider's response to pass on and `on` does not say `pass`; else the last provider's response; else
+Outrider's own answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from outrider.config import Message
+from outrider.events import FailedOver
+from outrider.on import key_of
+from outrider.plugin import (
+    AttemptFailed,
+    Events,
+    Exchange,
+    ExchangeSend,
+    Integration,
+    Layer,
+    OutriderError,
+    Response,
+    Stage,
+    Target,
+    hookimpl,
+    respond,
+)
+
+
+class Failover:
+    """The ways that are left to one integration when its own target fails."""
+
+    def __init__(self, integration: Integration, events: Events) -> None:
+        fallback = integration.config.fallback
+        assert fallback is not None
+        self._on = integration.target.on
+        self._ways: tuple[Target, ...] = (integration.target, *integration.fallbacks)
+        self._message = fallback.message
+        self._paths = fallback.paths
+        self._events = events
+
+    def wrap(self, send: ExchangeSend) -> ExchangeSend:
+        """Give the `send` that moves on."""
+
+        async def failed_over(exchange: Exchange) -> Response:
+            try:
+                response = await send(exchange)
+            except OutriderError as error:
+                return await self._move_on(exchange, error)
+            return response if response.status < 400 else await self._move_on(exchange, response)
+
+        return failed_over
+
+    async def _move_on(self, exchange: Exchange, outcome: Response | OutriderError) -> Response:
+        kept: Response | None = None
+        own_target = exchange.target
+        try:
+            for origin, to in zip(self._ways, self._ways[1:], strict=False):
+                if isinstance(outcome, Response) and outcome.status < 400:
+                    break
+                if not self._may_move(exchange, outcome):
+                    break
+                reason = str(outcome.status) if isinstance(outcome, Response) else key_of(outcome)
+                self._events.emit(FailedOver(exchange, origin, to, reason))
+                exchange.target = self._mapped(own_target)
+                if isinstance(outcome, Response):
+                    if kept is not None:
+                        kept.close()
+                    kept = outcome
+                try:
+                    outcome = await to.send(exchange)
+                except OutriderError as error:
+                    outcome = error
+        except BaseException:
+            if kept is not None:
+                kept.close()
+            raise
+        finally:
+            exchange.target = own_target
+        return self._answer(outcome, kept)
+
+    def _may_move(self, exchange: Exchange, outcome: Response | OutriderError) -> bool:
+        if not exchange.body.replayable:
+            return False
+        if isinstance(outcome, Response):
+            if "failover" not in self._on.status(outcome.status):
+                return False
+            return exchange.idempotent or outcome.status in (401, 403, 404, 429)
+        if "failover" not in self._on.error(outcome):
+            return False
+        return exchange.idempotent or not (isinstance(outcome, AttemptFailed) and outcome.written)
+
+    def _answer(self, outcome: Response | OutriderError, kept: Response | None) -> Response:
+        if isinstance(outcome, Response):
+            if kept is not None:
+                kept.close()
+            if self._message is None or "message" not in self._on.status(outcome.status):
+                return outcome
+            outcome.close()
+            return say(self._message)
+        if self._message is not None and key_of(outcome) and "pass" not in self._on.error(outcome):
+            if kept is not None:
+                kept.close()
+            return say(self._message)
+        if kept is not None:
+            return kept
+        raise outcome
+
+    def _mapped(self, target: str) -> str:
+        """Give the path that a fallback has for this one: `fallback.paths` by the longest beginning."""
+        path, mark, query = target.partition("?")
+        for begin in sorted(self._paths, key=len, reverse=True):
+            if path == begin or path.startswith(begin.rstrip("/") + "/"):
+                return self._paths[begin].rstrip("/") + path[len(begin.rstrip("/")) :] + mark + query
+        return target
+
+
+def say(message: Message) -> Response:
+    """Make the answer of `fallback.message`: JSON of a table, text of a string."""
+    headers = [*message.headers.items(), ("Proxy-Status", "outrider; error=destination_unavailable")]
+    return respond(message.status, b"" if message.body is None else message.body, headers)
+
+
+@hookimpl
+def outrider_integration_layers(integration: Integration, events: Events) -> Iterable[Layer[Exchange]]:
+    """Give the layer to integrations that have somewhere to go, or something to say."""
+    fallback = integration.config.fallback
+    if fallback is None or not (integration.fallbacks or fallback.message):
+        return []
+    wrap = Failover(integration, events).wrap
+    return [Layer(stage=Stage.FAILOVER, wrap=wrap, replays=bool(integration.fallbacks))]
