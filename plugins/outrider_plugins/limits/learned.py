@@ -33,7 +33,7 @@ _DURATION = re.compile(r"(?:[0-9]{1,15}(?:\.[0-9]{1,15})?(?:ns|us|ms|s|m|h|d))+"
 _PIECE = re.compile(r"([0-9.]+)(ns|us|ms|s|m|h|d)")
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PAIR = re.compile(r"\s*([a-z-]+)=([0-9]{1,15}(?:/[0-9]{1,15})?)\s*(?:[,;]|$)")
-_VALUE = r'(?:"(?:[^"\\]|\\["\\])*"|:[A-Za-z0-9+/=]*:|[^\s;,"=]+)'
+_VALUE = r'(?:"(?:[^"\\]|\\["\\])*"|:[A-Za-z0-9+/=]*:|[^\s;,"=:][^\s;,"=]*)'
 _KEY = r"[ \t]*;[ \t]*([a-z*][\w.*-]*)"
 _ITEM = re.compile(rf"[ \t]*({_VALUE})((?:{_KEY}(?:={_VALUE})?)*)[ \t]*(?:,|$)")
 _PARAMETER = re.compile(rf"{_KEY}(?:=({_VALUE}))?")
@@ -258,7 +258,7 @@ def _moment(text: str) -> float | None:
     try:
         date = datetime.fromisoformat(text) if text[0].isdigit() else parsedate_to_datetime(text)
         return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, TypeError, IndexError, OverflowError):
+    except (ValueError, OverflowError):
         return None
 
 

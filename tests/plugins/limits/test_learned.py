@@ -1,6 +1,7 @@
 """What responses say of limits: a row for each provider's spelling, and what is made of it on a fake clock."""
 
 import math
+import time
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
@@ -190,6 +191,7 @@ def test_a_429_that_only_says_when_has_nothing_left() -> None:
         ("", None),
         ("Mon, 99 Foo 2026 12:00:10 GMT", None),
         ("Fri, 31 Dec 99999 23:59:59 GMT", None),
+        ("Mon, 23 Nov 99999999999999999999 12:00:10 GMT", None),
         ("20ms", 0.02),
     ],
 )
@@ -237,7 +239,10 @@ def test_rubbish_never_raises(fields: list[tuple[bytes, bytes]], status: int) ->
 
 def test_long_values_cost_nothing_and_names_are_remembered_up_to_a_cap() -> None:
     """A value that grows without end is not read; a provider that invents names does not fill our memory."""
-    assert read(200, headers("RateLimit: " + '"a";r=1,' * 1000, "RateLimit: " + " " * 100_000), NOW) == []
+    assert (
+        read(200, headers("RateLimit: " + '"a";r=1,' * 1000 + '"b";r=1', "RateLimit: " + " " * 100_000), NOW)
+        == []
+    )
     for number in range(3000):
         read(200, headers(f"X-RateLimit-Remaining-{number}: 1"), NOW)
     assert len(learned._verdicts) <= 1024
@@ -246,6 +251,20 @@ def test_long_values_cost_nothing_and_names_are_remembered_up_to_a_cap() -> None
     keeper.observe([*seens, *(Seen(f"b{number}", 1, 1, 1.0) for number in range(100))], 0)
 
     assert len(keeper.snapshot()) == 32
+
+
+@pytest.mark.parametrize("piece", [";a=:b:", ' ;a="\\\\"', ";a", "1m", "a=1;", '"a";b=:', " "])
+def test_no_value_takes_long_to_refuse(piece: str) -> None:
+    """Reading a field takes time in proportion to its length, also when it is made to be hard."""
+    value = '"x"' + piece * (900 // len(piece)) + '"!'
+
+    began = time.process_time()
+    read(
+        200,
+        headers(f"RateLimit: {value}", f"X-RateLimit-Reset: {value[3:]}", f"Sforce-Limit-Info: {value[3:]}"),
+        NOW,
+    )
+    assert time.process_time() - began < 0.5
 
 
 def test_what_is_left_is_used_up_by_what_is_sent() -> None:
