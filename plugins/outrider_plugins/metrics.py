@@ -21,12 +21,18 @@ from prometheus_client.registry import Collector
 
 from outrider.plugin import (
     AttemptDone,
+    BreakerClosed,
+    BreakerOpened,
     Events,
     Exchange,
     ExchangeDone,
+    FailedOver,
     Integration,
+    LimitWaited,
     PluginRaised,
     Reloaded,
+    Retrying,
+    Target,
     hookimpl,
 )
 
@@ -82,7 +88,18 @@ class Histogram:
 class Traffic:
     """What was counted for one integration, across reloads."""
 
-    __slots__ = ("attempts", "overhead", "request", "requests", "running", "upstream")
+    __slots__ = (
+        "attempts",
+        "breakers",
+        "failovers",
+        "overhead",
+        "request",
+        "requests",
+        "retries",
+        "running",
+        "upstream",
+        "waits",
+    )
 
     def __init__(self) -> None:
         self.running: WeakSet[Integration] = WeakSet()
@@ -91,6 +108,14 @@ class Traffic:
         """By method, and status or 0 for an app that left before there was one."""
         self.attempts: defaultdict[tuple[str, str], int] = defaultdict(int)
         """By target and result."""
+        self.retries: defaultdict[str, int] = defaultdict(int)
+        """By reason: a status, or a kind of failure."""
+        self.failovers: defaultdict[tuple[str, str], int] = defaultdict(int)
+        """By the target that failed and the one that came next."""
+        self.breakers: dict[str, bool] = {}
+        """Whether it is open, by target."""
+        self.waits = Histogram(REQUEST_BUCKETS)
+        """Of attempts that had to wait for their turn at a limit."""
         self.request = Histogram(REQUEST_BUCKETS)
         self.overhead = Histogram(OVERHEAD_BUCKETS)
         self.upstream: defaultdict[str, Histogram] = defaultdict(lambda: Histogram(REQUEST_BUCKETS))
@@ -130,6 +155,26 @@ class Metrics(Collector):
         traffic.attempts[name, event.result] += 1
         traffic.upstream[name].add(event.seconds)
 
+    def retrying(self, event: Retrying) -> None:
+        """Count a retry."""
+        self.traffic[event.exchange.integration.name].retries[event.reason] += 1
+
+    def failed_over(self, event: FailedOver) -> None:
+        """Count a move to a fallback."""
+        self.traffic[event.exchange.integration.name].failovers[event.origin.name, event.to.name] += 1
+
+    def limit_waited(self, event: LimitWaited) -> None:
+        """Count a wait for a turn."""
+        self.traffic[event.attempt.exchange.integration.name].waits.add(event.seconds)
+
+    def breaker_opened(self, event: BreakerOpened) -> None:
+        """Remember that a target is left alone."""
+        self.traffic[event.target.name].breakers[event.target.name] = True
+
+    def breaker_closed(self, event: BreakerClosed) -> None:
+        """Remember that it is back."""
+        self.traffic[event.target.name].breakers[event.target.name] = False
+
     def raised(self, event: PluginRaised) -> None:
         """Count what a plugin got wrong."""
         self.plugin_errors[event.plugin] += 1
@@ -163,7 +208,26 @@ class Metrics(Collector):
             "What Outrider took itself, without the provider and without waiting on purpose.",
             labels=["integration"],
         )
+        retries = CounterMetricFamily(
+            "outrider_retries", "Further attempts at a target.", labels=["integration", "reason"]
+        )
+        failovers = CounterMetricFamily(
+            "outrider_failovers", "Moves to a fallback.", labels=["integration", "from", "to"]
+        )
+        breakers = GaugeMetricFamily(
+            "outrider_breaker_open", "1 while a target is left alone.", labels=["integration", "target"]
+        )
+        waits = HistogramMetricFamily(
+            "outrider_limit_wait_seconds", "Waits of attempts for their turn.", labels=["integration"]
+        )
         for name, traffic in list(self.traffic.items()):
+            for reason, count in traffic.retries.items():
+                retries.add_metric([name, reason], count)
+            for (origin, to), count in traffic.failovers.items():
+                failovers.add_metric([name, origin, to], count)
+            for target, is_open in traffic.breakers.items():
+                breakers.add_metric([name, target], int(is_open))
+            waits.add_metric([name], traffic.waits.buckets(), traffic.waits.total)
             counted: defaultdict[tuple[str, str], int] = defaultdict(int)
             for (method, status), count in traffic.requests.items():
                 label = method if method in METHODS else "OTHER"
@@ -192,7 +256,21 @@ class Metrics(Collector):
             "1 while the file on disk is what runs, 0 after a refused reload.",
             value=int(self.reload_ok),
         )
-        return [requests, attempts, in_flight, request, upstream, overhead, errors, reloads, reload_ok]
+        return [
+            requests,
+            attempts,
+            retries,
+            failovers,
+            breakers,
+            in_flight,
+            request,
+            upstream,
+            overhead,
+            waits,
+            errors,
+            reloads,
+            reload_ok,
+        ]
 
 
 METRICS = Metrics()
@@ -206,10 +284,22 @@ def outrider_integration_layers(integration: Integration) -> None:
 
 
 @hookimpl
+def outrider_target_layers(target: Target) -> None:
+    """Show the breaker of a target from the start. It needs no layer."""
+    if target.config.breaker is not None:
+        METRICS.traffic[target.name].breakers.setdefault(target.name, False)
+
+
+@hookimpl
 def outrider_subscribe(events: Events) -> None:
     """Count what happens."""
     events.on(ExchangeDone, METRICS.done)
     events.on(AttemptDone, METRICS.attempted)
+    events.on(Retrying, METRICS.retrying)
+    events.on(FailedOver, METRICS.failed_over)
+    events.on(LimitWaited, METRICS.limit_waited)
+    events.on(BreakerOpened, METRICS.breaker_opened)
+    events.on(BreakerClosed, METRICS.breaker_closed)
     events.on(PluginRaised, METRICS.raised)
     events.on(Reloaded, METRICS.reloaded)
 

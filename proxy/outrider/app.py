@@ -41,6 +41,8 @@ class App:
         self.version = __version__
         self.started = monotonic()
         self.registry = registry
+        self.stamp = compiled.stamp
+        """Of the file that was read at the start."""
         self._path = path
         self._ports: set[int] = set()
         self.server = Server(compiled.table, registry)

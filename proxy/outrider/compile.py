@@ -16,12 +16,13 @@ from .errors import AttemptFailed, OutriderError, Rubbish, StartError, TooSlow, 
 from .events import AttemptDone, Events, tell
 from .exchange import Attempt, Exchange
 from .gate import Hosts, host_of_listener
-from .integration import Integration, Target
+from .integration import DEFAULT_TIMEOUT, Integration, Target
 from .layers import OUTER, Layer, Placed, Stage, arrange, compose
 from .provider import LocalProvider, Provider
 from .query import without_parameters
 from .registry import Registry
 from .secrets import SecretMissing, Vault
+from .stamp import Stamp, stamp_of
 from .table import Table
 from .transport import TlsFiles, Upstream, tls_context
 
@@ -38,6 +39,8 @@ class Compiled:
     """What came of reading a file: a table, or the problems that stand against it."""
 
     loaded: Loaded
+    stamp: Stamp
+    """Of the file, from before it was read: a change since then is seen by whoever watches it."""
     table: Table | None = None
     problems: list[Problem] = field(default_factory=list)
 
@@ -65,8 +68,9 @@ class Compiler:
 
     def compile(self) -> Compiled:
         """Read, check and compile: every problem at once."""
+        stamp = stamp_of(self._path)
         loaded = load(self._path, self._registry.vocabulary)
-        compiled = Compiled(loaded, problems=list(loaded.problems))
+        compiled = Compiled(loaded, stamp, problems=list(loaded.problems))
         if loaded.config is not None:
             try:
                 self._compile(loaded.config, compiled)
@@ -124,7 +128,7 @@ class Compiler:
         self, name: str, section: IntegrationConfig, vault: Vault, events: Events
     ) -> tuple[Target, Upstream | None]:
         """Compile the way to one target: RETRY, then for each attempt BREAK, LIMIT, AUTH, the transport."""
-        provider = self._registry.providers[section.provider]() if section.provider is not None else None
+        provider = self._provider(section.provider) if section.provider is not None else None
         base = base_url_of(section, self._registry.vocabulary)
         assert base is not None, "checked at load"
         target = Target(name, section, base, provider, vault)
@@ -164,6 +168,23 @@ class Compiler:
         send = compose(layers, carried)
         integration.send = _keeping(send) if integration.keeps_body else send
         return integration
+
+    def _provider(self, name: str) -> Provider:
+        """Make the instance of a provider. StartError names the plugin where that fails."""
+        plugin = self._registry.owner("provider", name)
+        try:
+            provider = self._registry.providers[name]()
+        except Exception as error:
+            raise StartError(
+                f"plugin '{plugin}': provider '{name}' raised {type(error).__name__}: {error}"
+            ) from error
+        for key in provider.timeout:
+            if key not in DEFAULT_TIMEOUT:
+                raise StartError(
+                    f"plugin '{plugin}': provider '{name}': there is no timeout '{key}'; "
+                    f"known are {', '.join(DEFAULT_TIMEOUT)}"
+                )
+        return provider
 
     def _tls(self, section: IntegrationConfig) -> ssl.SSLContext | None:
         tls = section.tls

@@ -96,6 +96,7 @@ class Connection(web.RequestHandler):
             if type(message) is not RawRequestMessage:
                 if not body.is_eof():
                     body.set_exception(web.RequestPayloadError("the body is not well-formed"))
+                    body.feed_eof()  # a reader that was just woken would wait on otherwise
                 self._messages[-1] = (self._malformed(message, data), EMPTY_PAYLOAD)  # type: ignore[assignment]
             elif message.method == "OPTIONS" and b" RTSP/1." in data:
                 # llhttp speaks RTSP as well, and aiohttp does not tell which it was.
@@ -141,7 +142,7 @@ class Connection(web.RequestHandler):
                 self.busy = False
                 if not keep or self.draining:
                     break
-                if not payload.is_eof():
+                if not payload.is_eof() or payload.exception() is not None:
                     break
                 self._next_keepalive_close_time = self._loop.time() + KEEP_ALIVE_S
                 if self._keepalive_handle is None:

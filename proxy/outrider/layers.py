@@ -92,8 +92,13 @@ def arrange(placed: Iterable[Placed[T]], *, owner: str) -> list[Placed[T]]:
 
 
 def compose(layers: Iterable[Placed[T]], innermost: Send[T]) -> Send[T]:
-    """Wrap `innermost` in `layers`, the first of them outermost."""
+    """Wrap `innermost` in `layers`, the first of them outermost. StartError names one that raises."""
     send = innermost
     for placed in reversed(list(layers)):
-        send = placed.layer.wrap(send)
+        try:
+            send = placed.layer.wrap(send)
+        except Exception as error:
+            raise StartError(
+                f"plugin '{placed.plugin}': its layer {placed} raised {type(error).__name__}: {error}"
+            ) from error
     return send

@@ -18,6 +18,7 @@ from typing import TypeVar
 from urllib.parse import quote
 
 from .config import SecretRef
+from .stamp import Stamp, stamp_of
 
 T = TypeVar("T")
 
@@ -74,6 +75,8 @@ class Vault:
         """For commands that show what is configured: nothing is read, every value is a dash."""
         self._environ = os.environ if environ is None else environ
         self._secrets: dict[str, Secret] = {}
+        self._lacking: dict[SecretRef, Stamp] = {}
+        """What gave nothing, and how its file was then: a draft sleeps until that changes."""
 
     def __repr__(self) -> str:
         return f"<Vault of {len(self._secrets)} secrets>"
@@ -83,13 +86,25 @@ class Vault:
         known = self._secrets.get(str(ref))
         if known is None:
             stamp = self._stamp(ref)
-            value = "-" if self._absent else self._read(ref)
+            try:
+                value = "-" if self._absent else self._read(ref)
+            except SecretMissing:
+                self._lacking[ref] = stamp
+                raise
             known = self._secrets[str(ref)] = Secret(ref, value, stamp)
         return known
 
     def files(self) -> list[Path]:
         """Give the files that hold secrets, to be watched."""
-        return [self._path(secret.ref) for secret in self._secrets.values() if secret.ref.kind == "file"]
+        refs = [*(secret.ref for secret in self._secrets.values()), *self._lacking]
+        return [self._path(ref) for ref in refs if ref.kind == "file"]
+
+    def has_news(self) -> bool:
+        """Whether a file has changed whose secret was missing; told once for each change."""
+        news = {ref: self._stamp(ref) for ref in self._lacking}
+        changed = news != self._lacking
+        self._lacking = news
+        return changed
 
     def refresh(self) -> list[SecretRef]:
         """Read again what has changed on disk; a bad new value is logged and the old one stays."""
@@ -101,6 +116,7 @@ class Vault:
             try:
                 value = self._read(secret.ref)
             except SecretMissing as missing:
+                secret._stamp = stamp  # said once, until the file changes again
                 _log.warning("%s; the value from before stays in use", missing)
                 continue
             secret._stamp = stamp
@@ -117,15 +133,8 @@ class Vault:
     def _path(self, ref: SecretRef) -> Path:
         return self._folder / Path(ref.name).expanduser()
 
-    def _stamp(self, ref: SecretRef) -> object:
-        """What changes when the file does, also when a symlink on the way is swapped."""
-        if ref.kind != "file":
-            return None
-        try:
-            found = os.stat(self._path(ref))
-        except OSError:
-            return None
-        return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+    def _stamp(self, ref: SecretRef) -> Stamp:
+        return stamp_of(self._path(ref)) if ref.kind == "file" else None
 
     def _read(self, ref: SecretRef) -> str:
         value = {"env": self._from_env, "file": self._from_file, "cmd": _from_command}[ref.kind](ref)

@@ -152,7 +152,7 @@ class Server:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever a plugin raises is answered, and named
                 response = answer(self._blame(error), id=exchange.id, integration=integration)
-            keep = keep and payload.is_eof() and not connection.draining
+            keep = keep and _whole(payload) and not connection.draining
             status = response.status
             rest = relay(connection, exchange, response, keep=keep, http10=http10)
             if rest is not None:
@@ -209,6 +209,10 @@ class Server:
         return OutriderError("a mistake of Outrider's own; its log has the details")
 
 
+def _whole(payload: StreamReader) -> bool:
+    return payload is EMPTY_PAYLOAD or (payload.is_eof() and payload.exception() is None)
+
+
 def _body(connection: Connection, message: RawRequestMessage, payload: StreamReader, idle_s: float) -> Body:
     """Give the request's body: bytes where all of it has come, a stream otherwise."""
     given = message.headers.get(hdrs.CONTENT_LENGTH)
@@ -246,6 +250,8 @@ class _Upload:
         timer = asyncio.get_running_loop().call_later(self._idle_s, payload.set_exception, _stalled())
         try:
             piece = await payload.readany()
+            if not piece and (broken := payload.exception()) is not None:
+                raise broken
         except RequestPayloadError as error:
             raise Malformed("the request's body is not well-formed") from error
         finally:

@@ -7,13 +7,13 @@ few seconds the files are looked at anyway, for file systems that tell nothing.
 from __future__ import annotations
 
 import logging
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from watchfiles import awatch
 
 from .logs import REDACTOR
+from .stamp import stamp_of
 
 if TYPE_CHECKING:
     from .app import App
@@ -27,7 +27,7 @@ _log = logging.getLogger("outrider")
 async def watch(app: App) -> None:
     """Reload and re-read as files change, until cancelled."""
     path = app.table.path
-    seen = _stamp(path)
+    seen = app.stamp
     while True:
         table = app.table
         folders = {str(folder) for file in (path, *table.vault.files()) for folder in _folders(file)}
@@ -43,8 +43,8 @@ async def watch(app: App) -> None:
             for ref in table.vault.refresh():
                 _log.info("the secret of %s has changed and is in use", ref)
                 REDACTOR.know({*REDACTOR.known, *table.vault.values()})
-            now = _stamp(path)
-            if now != seen and now is not None:
+            now = stamp_of(path)
+            if now is not None and (now != seen or table.vault.has_news()):
                 seen = now
                 await app.reload()
             if app.table is not table:
@@ -55,11 +55,3 @@ def _folders(file: Path) -> set[Path]:
     """The folder of a file, and of what it links to."""
     found = {file.absolute().parent, file.resolve().parent}
     return {folder for folder in found if folder.is_dir()}
-
-
-def _stamp(path: Path) -> tuple[int, ...] | None:
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns

@@ -108,6 +108,22 @@ def test_a_listener_may_change_hands() -> None:
     assert status == 200
 
 
+def test_a_draft_wakes_when_its_secret_file_appears(tmp_path: Path) -> None:
+    """Without a signal, and without a restart."""
+    secret = tmp_path / "secret"
+    with FakeProvider() as provider:
+        draft = CONFIG.format(name="one", url=provider.url, token=f"file:{secret}").replace(
+            "[integrations.one]", '[integrations.one]\nstatus = "draft"', 1
+        )
+        with Sidecar(draft) as sidecar:
+            asleep, _ = _get(sidecar.port, "/one/x")
+            secret.write_text("s3cret-value")
+            sidecar.until_said("was reloaded: one")
+            awake, _ = _get(sidecar.port, "/one/x")
+
+    assert (asleep, awake) == (404, 200)
+
+
 def test_a_rotated_secret_is_picked_up(tmp_path: Path) -> None:
     """Also when a symlink on the way is swapped, and without a restart."""
     for name, value in (("old", "secret-old\n"), ("new", "secret-new\n")):
@@ -246,8 +262,8 @@ def test_what_comes_later_is_noted(tmp_path: Path) -> None:
     config = """
 [integrations.a]
 base_url = "{url}"
-on = {{ "401" = ["refresh"], "429" = ["retry"] }}
-retry = {{ attempts = 3 }}
+on = {{ "401" = ["refresh"], "429" = ["queue"] }}
+jobs = {{ attempts = 3 }}
 [integrations.a.auth]
 type = "oauth2"
 token_url = "https://a.example/token"

@@ -85,14 +85,16 @@ def test_openai_streamed(client: openai.OpenAI, provider: FakeProvider) -> None:
 
 def test_openai_understands_our_refusals(client: openai.OpenAI, provider: FakeProvider) -> None:
     """An answer of Outrider's own is an error of the SDK, in the provider's envelope."""
-    provider.raw(b"rubbish\r\n\r\n", Step.CLOSE)
+    for _ in range(4):
+        provider.raw(b"rubbish\r\n\r\n", Step.CLOSE)
 
     with pytest.raises(openai.InternalServerError) as caught:
-        client.models.list()
+        client.with_options(max_retries=2).models.list()
 
     assert caught.value.status_code == 502
     assert caught.value.body is not None
     assert caught.value.code == "malformed_response"  # type: ignore[union-attr]
+    assert len(provider.requests) == 4, "our attempts, and not ours times the SDK's"
 
 
 def test_stripe(sidecar: Sidecar, provider: FakeProvider) -> None:

@@ -183,3 +183,16 @@ def test_a_gigabyte_passes_in_constant_memory(own: tuple[Sidecar, FakeProvider],
                         left -= len(data)
 
     assert _peak_mb(sidecar.pid) - before < 10
+
+
+def test_a_malformed_chunk_in_two_packets_breaks_at_once(sidecar: Sidecar, provider: FakeProvider) -> None:
+    """The end of one chunk and the rubbish after it come together: the app's connection ends broken."""
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    provider.raw(head + b"2\r\nhi\r", Step.WAIT, b"\nZZ\r\n")
+    with Wire(sidecar.port) as wire:
+        wire.send(b"GET /stripe/v1/x HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        provider.until(lambda: bool(provider.requests))
+        provider.release()
+        answer = wire.answer()
+
+    assert not answer.complete

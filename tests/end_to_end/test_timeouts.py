@@ -10,6 +10,7 @@ CONFIG = """
 [integrations.slow]
 base_url = "{url}"
 timeout = {{ {timeout} }}
+retry = {{ attempts = 1 }}
 [integrations.slow.auth]
 type = "none"
 """

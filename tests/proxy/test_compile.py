@@ -61,4 +61,7 @@ def test_what_is_compiled(tmp_path: Path) -> None:
     assert compiled.table is not None
     assert compiled.names == ["c", "d"]
     assert list(compiled.table.integrations) == ["d"]
-    assert compiled.table.integrations["d"].describe() == "retry(4 attempts) > limit(limits) > auth(header) > https://d.example"
+    assert (
+        compiled.table.integrations["d"].describe()
+        == "retry(4 attempts) > limit(limits) > auth(header) > https://d.example"
+    )

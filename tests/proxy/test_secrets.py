@@ -59,6 +59,27 @@ def test_a_rotated_file(tmp_path: Path) -> None:
     assert shout() == "NEWER"
 
 
+def test_a_bad_new_value_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Not at every look; a change of it, and trouble that comes again, are told again."""
+    path = tmp_path / "key"
+    path.write_text("good")
+    found = vault(tmp_path)
+    secret = found.get(SecretRef.parse("file:key"))
+    told = []
+
+    for text in ("", "", "two\nlines", None, None, "good", ""):
+        path.unlink() if text is None and path.exists() else None
+        if text is not None and (not path.exists() or path.read_text() != text):
+            path.write_text(text)
+        caplog.clear()
+        found.refresh()
+        found.refresh()
+        told.append(len(caplog.records))
+
+    assert told == [1, 0, 1, 1, 0, 0, 1]
+    assert secret.value == "good"
+
+
 def test_nothing_shows_a_value(tmp_path: Path) -> None:
     """Neither a repr nor a line of the log, in any of its forms."""
     value = 'top/"secret" value'

@@ -45,6 +45,8 @@ class Limits:
         self._turns = Turns((*configured, self._told), clock=clock, call_at=_call_at)
         self._learned = Learned(clock)
         self._in_flight = 0
+        self._knows = False
+        """Whether the provider has told anything yet."""
         self._holds_slots = any(meter.concurrency is not None for meter in configured)
 
     def wrap(self, send: AttemptSend) -> AttemptSend:
@@ -56,6 +58,8 @@ class Limits:
             if not turns.take(meters):
                 await self._wait(attempt, meters)
             number = learned.sent()
+            if self._knows:
+                self._hold()  # the provider's count may be used up by those under way
             self._in_flight += 1
             response: Response | None = None
             try:
@@ -111,12 +115,16 @@ class Limits:
     def _learn(self, response: Response, number: int) -> None:
         seens = read(response.status, response.headers, time()) if not response.made_here else ()
         if seens:
+            self._knows = True
             self._learned.observe(list(seens), self._in_flight, number)
         if response.status == 429:
             asked_s = self._provider.retry_after(response) if self._provider is not None else None
             self._learned.hold(asked_s or retry_after(response.headers, time()) or 0.0)
         elif not seens:
             return
+        self._hold()
+
+    def _hold(self) -> None:
         until = self._learned.hold_until()
         if until > self._clock() or self._told.hold_until:
             self._turns.hold(self._told, until)

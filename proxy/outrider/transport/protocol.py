@@ -139,7 +139,15 @@ class Protocol(BaseProtocol):
         if self._head is not None and not self._head.done():
             self._head.set_exception(error)
         elif self._payload is not None:
-            self._payload.set_exception(error)
+            self._break(error)
+
+    def _break(self, error: Exception) -> None:
+        """End the body with an error; a reader that was just woken would wait on if it were no end."""
+        payload = self._payload
+        assert payload is not None
+        payload.set_exception(error)
+        if not payload.is_eof():
+            payload.feed_eof()
 
     def data_received(self, data: bytes) -> None:
         """Parse; bytes that nobody asked for end the connection, so that they reach nobody."""
@@ -192,7 +200,7 @@ class Protocol(BaseProtocol):
                 if self._payload is not None and not self._payload.is_eof():
                     broken = ClientPayloadError("the body broke off")
                     broken.__cause__ = error
-                    self._payload.set_exception(broken)
+                    self._break(broken)
         if self._head is not None and not self._head.done():
             self._head.set_exception(
                 Unreachable(

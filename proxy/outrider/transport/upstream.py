@@ -268,7 +268,10 @@ class Content:
             return b""
         protocol.await_piece(self._idle_s)
         try:
-            return await self._payload.readany()
+            piece = await self._payload.readany()
+            if not piece and (broken := self._payload.exception()) is not None:
+                raise broken
+            return piece
         except OutriderError as error:
             raise BrokenBody(error.detail) from error
         except (ClientError, OSError, RuntimeError) as error:

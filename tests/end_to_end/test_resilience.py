@@ -1,0 +1,243 @@
+"""Limits, retries, breaker, failover and the error table, through the real program."""
+
+import json
+import time
+
+import pytest
+
+from end_to_end.raw import Wire
+from outrider.testing import FakeProvider, Sidecar, Step
+
+AUTH = 'auth = { type = "none" }'
+FAST = 'retry = { attempts = 3, base = "1ms", cap = "2ms" }'
+
+
+def config(provider: FakeProvider, more: str = FAST, tables: str = "") -> str:
+    return f'[integrations.api]\nbase_url = "{provider.url}"\n{AUTH}\n{more}\n{tables}\n'
+
+
+def ask(sidecar: Sidecar, method: str = "GET", path: str = "/api/x", fields: str = "", body: str = ""):
+    framing = f"Content-Length: {len(body)}\r\n" if body or method == "POST" else ""
+    with Wire(sidecar.port) as wire:
+        wire.send(f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n{fields}{framing}\r\n{body}".encode())
+        return wire.answer()
+
+
+def test_a_get_is_tried_again_after_a_5xx() -> None:
+    """It ends well, and says how many attempts that took."""
+    with FakeProvider() as provider, Sidecar(config(provider)) as sidecar:
+        provider.reply(503)
+        provider.reply(200, b"fine")
+        answer = ask(sidecar)
+        retries = sidecar.metric("outrider_retries_total", integration="api", reason="503")
+
+    assert (answer.status, answer.body, answer.header("Outrider-Attempts")) == (200, b"fine", "2")
+    assert retries == 1
+
+
+def test_the_last_answer_stops_the_sdk() -> None:
+    """When attempts are used up the provider's answer is passed on, with `x-should-retry: false`."""
+    with FakeProvider() as provider, Sidecar(config(provider)) as sidecar:
+        for number in range(3):
+            provider.reply(500, f"broken {number}")
+        answer = ask(sidecar)
+
+    assert (answer.status, answer.body) == (500, b"broken 2")
+    assert answer.header("x-should-retry") == "false"
+    assert len(provider.requests) == 3
+
+
+@pytest.mark.parametrize(
+    ("method", "fields", "status", "requests"),
+    [
+        ("POST", "", 500, 1),  # may have taken effect
+        ("POST", "Idempotency-Key: k1\r\n", 500, 3),  # the provider tells a second time from a first
+        ("POST", "", 429, 3),  # was not executed
+        ("PUT", "", 502, 3),  # idempotent by its method
+        ("GET", "", 404, 1),  # an answer
+        ("GET", "", 501, 1),  # will not change
+    ],
+)
+def test_what_is_sent_again(method: str, fields: str, status: int, requests: int) -> None:
+    """By method, key and status."""
+    with FakeProvider() as provider, Sidecar(config(provider)) as sidecar:
+        for _ in range(3):
+            provider.reply(status)
+        answer = ask(sidecar, method, fields=fields)
+
+    assert (answer.status, len(provider.requests)) == (status, requests)
+
+
+def test_a_post_whose_connection_drops_is_sent_once() -> None:
+    """The app is told that the outcome is unknown."""
+    with FakeProvider() as provider, Sidecar(config(provider)) as sidecar:
+        provider.raw(Step.CLOSE)
+        answer = ask(sidecar, "POST", body="{}")
+
+    assert (answer.status, len(provider.requests)) == (502, 1)
+    assert "outcome is unknown" in json.loads(answer.body)["detail"]
+
+
+def test_nothing_listens_and_a_post_is_tried_again() -> None:
+    """Nothing was written, so any method may."""
+    with FakeProvider() as provider:
+        text = config(provider)
+    with Sidecar(text) as sidecar:
+        answer = ask(sidecar, "POST", body="{}")
+
+    assert (answer.status, answer.header("Outrider-Attempts")) == (502, "3")
+
+
+@pytest.mark.parametrize(
+    ("word", "status", "requests"),
+    [
+        ("x-should-retry: true", 400, 2),
+        ("x-should-retry: false", 503, 1),
+        ("Stripe-Should-Retry: false", 429, 1),
+    ],
+)
+def test_the_providers_word_overrides(word: str, status: int, requests: int) -> None:
+    """Both ways, from any provider."""
+    name, _, value = word.partition(": ")
+    with FakeProvider() as provider, Sidecar(config(provider)) as sidecar:
+        provider.reply(status, b"", {name: value})
+        provider.reply(200)
+        ask(sidecar)
+
+    assert len(provider.requests) == requests
+
+
+def test_a_retry_after_beyond_the_deadline_is_not_slept() -> None:
+    """The exchange ends at once with the provider's answer, and the next call is held back."""
+    with FakeProvider() as provider, Sidecar(config(provider)) as sidecar:
+        provider.reply(429, b"slow down", {"Retry-After": "3600"})
+        began = time.monotonic()
+        first, second = ask(sidecar), ask(sidecar)
+
+    assert (first.status, first.body) == (429, b"slow down")
+    assert (second.status, len(provider.requests)) == (429, 1)
+    assert int(second.header("Retry-After") or 0) > 3000
+    assert time.monotonic() - began < 5
+
+
+def test_retry_after_is_kept() -> None:
+    """The next attempt comes after the time that was asked for."""
+    with FakeProvider() as provider, Sidecar(config(provider)) as sidecar:
+        provider.reply(429, b"", {"retry-after-ms": "300"})
+        provider.reply(200)
+        began = time.monotonic()
+        answer = ask(sidecar)
+
+    assert answer.status == 200
+    assert time.monotonic() - began >= 0.3
+
+
+def test_an_idempotency_key_is_put_on_and_kept() -> None:
+    """Stripe takes them: a POST without one has the same on every attempt, and the app's own stays."""
+    text = '[integrations.api]\nprovider = "stripe"\nbase_url = "{url}"\n' + f"{AUTH}\n{FAST}\n"
+    with FakeProvider() as provider, Sidecar(text.replace("{url}", provider.url)) as sidecar:
+        provider.reply(500)
+        provider.reply(200)
+        ask(sidecar, "POST", body="{}")
+        ask(sidecar, "POST", fields="Idempotency-Key: mine\r\n", body="{}")
+        keys = [request.header("idempotency-key") for request in provider.requests]
+
+    assert keys[0] == keys[1]
+    assert len(keys[0]) == 32
+    assert keys[2] == "mine"
+
+
+def test_a_breaker_opens_and_probes() -> None:
+    """After so many failures the provider is left alone; the app is told when to come back."""
+    more = 'retry = { attempts = 1 }\nbreaker = { failures = 2, open = "30s" }'
+    with FakeProvider() as provider, Sidecar(config(provider, more)) as sidecar:
+        for _ in range(2):
+            provider.reply(500)
+        statuses = [ask(sidecar).status for _ in range(3)]
+        refused = ask(sidecar)
+        shown = sidecar.metric("outrider_breaker_open", integration="api", target="api")
+
+    assert (statuses, len(provider.requests)) == ([500, 500, 503], 2)
+    assert 1 <= int(refused.header("Retry-After") or 0) <= 30
+    assert shown == 1
+
+
+def test_a_limit_refuses_what_would_wait_too_long() -> None:
+    """429 with a truthful Retry-After, and nothing is sent."""
+    limit = '[[integrations.api.limits]]\nrate = "1/m"\nburst = 1\nwait = "100ms"\n'
+    with FakeProvider() as provider, Sidecar(config(provider, FAST, limit)) as sidecar:
+        statuses = [ask(sidecar).status for _ in range(2)]
+        answer = ask(sidecar)
+
+    assert (statuses, len(provider.requests)) == ([200, 429], 1)
+    assert 50 <= int(answer.header("Retry-After") or 0) <= 60
+
+
+def fallback(first: FakeProvider, second: FakeProvider, on: str = "", more: str = "") -> str:
+    return (
+        config(first, f'{FAST}\nfallback = {{ targets = ["spare"]{more} }}', on)
+        + f'[integrations.spare]\nbase_url = "{second.url}"\nretry = {{ attempts = 1 }}\n'
+        + 'auth = { type = "bearer", token = "cmd:echo spare-key" }\n'
+    )
+
+
+def test_a_fallback_takes_over() -> None:
+    """With its own credential; the metrics tell of it."""
+    with FakeProvider() as first, FakeProvider() as second, Sidecar(fallback(first, second)) as sidecar:
+        for _ in range(3):
+            first.reply(503)
+        second.reply(200, b"spare")
+        answer = ask(sidecar)
+        counted = sidecar.metric(
+            "outrider_failovers_total", integration="api", **{"from": "api", "to": "spare"}
+        )
+
+    assert (answer.status, answer.body, counted) == (200, b"spare", 1)
+    assert second.requests[0].header("authorization") == "Bearer spare-key"
+    assert first.requests[0].header("authorization") is None
+
+
+@pytest.mark.parametrize(("method", "status", "taken"), [("POST", 503, 0), ("POST", 429, 1), ("GET", 401, 0)])
+def test_what_is_not_handed_on(method: str, status: int, taken: int) -> None:
+    """What may have taken effect stays with the first; a 401 does not fail over by default."""
+    with FakeProvider() as first, FakeProvider() as second, Sidecar(fallback(first, second)) as sidecar:
+        for _ in range(3):
+            first.reply(status)
+        ask(sidecar, method)
+
+    assert len(second.requests) == taken
+
+
+def test_a_message_is_the_last_resort() -> None:
+    """Nobody listens anywhere: the app gets what the configuration says."""
+    message = ', message = { status = 503, body = { error = "sorry" }, headers = { X-Why = "down" } }'
+    with FakeProvider() as first, FakeProvider() as second:
+        text = fallback(first, second, more=message)
+    with Sidecar(text) as sidecar:
+        answer = ask(sidecar)
+
+    assert (answer.status, json.loads(answer.body)) == (503, {"error": "sorry"})
+    assert answer.header("X-Why") == "down"
+
+
+def test_the_app_may_shorten_its_deadline() -> None:
+    """`Outrider-Timeout` bounds everything; nonsense in it is a 400."""
+    with FakeProvider() as provider, Sidecar(config(provider)) as sidecar:
+        provider.raw(Step.WAIT)
+        late = ask(sidecar, fields="Outrider-Timeout: 200ms\r\n")
+        wrong = ask(sidecar, fields="Outrider-Timeout: soon\r\n")
+
+    assert (late.status, wrong.status) == (504, 400)
+
+
+def test_an_alert_is_said_once() -> None:
+    """One line that names the integration for a run of the same trouble."""
+    on = '[integrations.api.on]\n"401" = ["alert"]\n'
+    with FakeProvider() as provider, Sidecar(config(provider, FAST, on)) as sidecar:
+        for _ in range(3):
+            provider.reply(401)
+            ask(sidecar)
+        ask(sidecar)
+        sidecar.until_said("answers again")
+
+    assert sidecar.stderr.count("integration 'api': failed: 401") == 1

@@ -1,0 +1,93 @@
+"""Watching: which changes lead to a look, and what a look leads to."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from watchfiles import Change
+
+from outrider.config import SecretRef
+from outrider.secrets import Vault
+from outrider.watch import LOOK_EVERY_MS, watch
+
+
+class Looked(Vault):
+    """A vault that counts how often it was looked at."""
+
+    looks = 0
+
+    def refresh(self) -> list[SecretRef]:
+        self.looks += 1
+        return super().refresh()
+
+
+class Rig:
+    """A folder with a configuration, an App that only counts its reloads, a clock that stands still."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.vault, self.reloads, self.now_s = folder, Looked(folder), 0, 0.0
+        (folder / "config.toml").write_text("")
+        self.table = SimpleNamespace(path=folder / "config.toml", vault=self.vault)
+
+    async def reload(self) -> bool:
+        self.reloads += 1
+        return True
+
+    async def looks_after(self, *changed: str, seconds: float = 0.1) -> int:
+        """Tell the watcher of changes of these files, or of none; how often it looked."""
+        looks = self.vault.looks
+        changes = {(Change.modified, str(self.folder / name)) for name in changed}
+
+        async def told(*_: str, **__: Any) -> AsyncIterator[set[tuple[Change, str]]]:
+            self.now_s += seconds
+            yield changes
+            raise StopWatching
+
+        with pytest.raises(StopWatching):
+            await watch(self, awatch=told, clock=lambda: self.now_s)  # type: ignore[arg-type]
+        return self.vault.looks - looks
+
+
+class StopWatching(Exception):
+    """What ends a watch in these tests."""
+
+
+async def test_files_that_are_none_of_ours_lead_to_no_look(tmp_path: Path) -> None:
+    """The log beside the configuration grows with every request."""
+    (tmp_path / "key").write_text("value")
+    rig = Rig(tmp_path)
+    rig.vault.get(SecretRef("file", "key"))
+
+    looks = [await rig.looks_after(name) for name in ("outrider.log", "key", "config.toml")]
+
+    assert looks == [0, 1, 1]
+
+
+async def test_a_log_that_always_grows_does_not_put_off_the_look(tmp_path: Path) -> None:
+    """The files are looked at every few seconds, also where other changes never pause."""
+    rig = Rig(tmp_path)
+
+    assert await rig.looks_after("outrider.log", seconds=LOOK_EVERY_MS / 1000) == 1
+
+
+async def test_nothing_told_leads_to_a_look(tmp_path: Path) -> None:
+    """For file systems that tell nothing."""
+    assert await Rig(tmp_path).looks_after() == 1
+
+
+async def test_a_symlink_on_the_way_is_one_of_ours(tmp_path: Path) -> None:
+    """Kubernetes swaps `..data`, and never touches the name that was configured."""
+    (tmp_path / "..1").mkdir()
+    (tmp_path / "..1" / "token").write_text("value")
+    (tmp_path / "..data").symlink_to("..1")
+    (tmp_path / "key").symlink_to("..data/token")
+    rig = Rig(tmp_path)
+    rig.vault.get(SecretRef("file", "key"))
+
+    looks = [await rig.looks_after(name) for name in ("..data", "token", "..2")]
+
+    assert looks == [1, 1, 0]
