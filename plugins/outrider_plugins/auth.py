@@ -9,9 +9,9 @@ from __future__ import annotations
 import base64
 from collections.abc import Awaitable, Iterable, Mapping
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, StringConstraints, model_validator
 
 from outrider.plugin import (
     Attempt,
@@ -48,6 +48,8 @@ def _header_name(name: str) -> str:
         "expect",
     ):
         raise ValueError("this field belongs to the connection; a credential cannot stand in it")
+    if name.lower() == "via" or name.lower().startswith(("outrider-", "x-outrider-")):
+        raise ValueError("this field is Outrider's own; a credential cannot stand in it")
     return name
 
 
@@ -96,6 +98,14 @@ class Basic(AuthType):
 
     username: NameOrSecretRef = ""
     password: SecretRefs | None = None
+
+    @model_validator(mode="after")
+    def _has_a_half(self) -> Self:
+        if not self.username and self.password is None:
+            raise ValueError("a Basic pair needs a half at least; write username, or password, or both")
+        if isinstance(self.username, str) and ":" in self.username:
+            raise ValueError("a username has no colon in it (RFC 7617): write what follows it as password")
+        return self
 
     @property
     def headers(self) -> tuple[str, ...]:
@@ -147,7 +157,7 @@ class Header(AuthType):
 class Query(AuthType):
     """`[integrations.NAME.auth]` with `type = "query"`: a parameter of the query."""
 
-    name: str
+    name: Annotated[str, StringConstraints(min_length=1)]
     value: SecretRefs
 
     @property

@@ -18,7 +18,7 @@ import click
 from . import __version__
 from .compile import Compiled, Compiler
 from .config import Listen, json_schema, load
-from .errors import StartError
+from .errors import OutriderError, StartError
 from .logs import configure
 from .registry import Registry, load_plugins
 
@@ -101,6 +101,26 @@ def show(registry: Registry, path: Path) -> None:
     width = max((len(name) for name in compiled.table.integrations), default=0)
     for name, integration in compiled.table.integrations.items():
         click.echo(f"{name:{width}}  {integration.describe()}")
+
+
+@cli.command()
+@click.argument("method")
+@click.argument("target", metavar="PATH")
+@config_option
+@click.pass_obj
+def explain(registry: Registry, method: str, target: str, path: Path) -> None:
+    """Say what would happen to a call: outrider explain POST /stripe/v1/charges."""
+    from .explain import explain as lines_of
+
+    compiled = _compile(registry, path, secrets=False)
+    assert compiled.table is not None
+    try:
+        lines = lines_of(compiled.table, method.upper(), target)
+    except OutriderError as error:
+        raise StartError(error.detail) from None
+    width = max(len(label) for label, _ in lines)
+    for label, text in lines:
+        click.echo(f"{label:{width}}  {text}")
 
 
 @cli.command()

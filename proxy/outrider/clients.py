@@ -94,7 +94,9 @@ def _offered(headers: CIMultiDictProxy[str], integration: Integration | None, qu
         names.update(name.decode("latin-1") for name in integration.target.credential_headers)
         parameters = integration.target.credential_query
     for name in names - {"authorization", "proxy-authorization"}:
-        yield from headers.getall(name, ())
+        for value in headers.getall(name, ()):
+            yield value
+            yield value.rpartition(" ")[2]  # an SDK may dress the key: "Token KEY"
     for pair in query.split("&") if parameters else ():
         key, _, value = pair.partition("=")
         if unquote_plus(key) in parameters:

@@ -107,7 +107,8 @@ class Hosts:
     """The Host allow-list: exact names, any port. What is not on it could be DNS rebinding."""
 
     def __init__(self, names: Iterable[str], integrations: Iterable[str]) -> None:
-        self._names = {"localhost", "127.0.0.1", "[::1]", *(name.lower() for name in names)}
+        given = (f"[{name}]" if ":" in name and name[:1] != "[" else name for name in names)
+        self._names = {"localhost", "127.0.0.1", "[::1]", *(name.lower() for name in given)}
         self._integrations = {f"{name}.localhost": name for name in integrations}
         self._seen: dict[str, str] = {}
 

@@ -1,7 +1,10 @@
 """Limits, retries, breaker, failover and the error table, through the real program."""
 
 import json
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -241,3 +244,50 @@ def test_an_alert_is_said_once() -> None:
         sidecar.until_said("answers again")
 
     assert sidecar.stderr.count("integration 'api': failed: 401") == 1
+
+
+def test_explain_says_what_would_happen(tmp_path: Path) -> None:
+    """Target, credential by its reference, limits, retry class, fallbacks and the table; no secret is needed."""
+    (tmp_path / "config.toml").write_text(
+        """
+[integrations.pay]
+provider = "stripe"
+auth = { type = "bearer", token = "env:NOT_SET" }
+limits = [{ rate = "25/s", burst = 25 }]
+fallback = { targets = ["spare"] }
+[integrations.spare]
+base_url = "https://spare.example"
+auth = { type = "none" }
+"""
+    )
+    command = [sys.executable, "-m", "outrider", "explain", "POST", "/pay/v1/charges?x=1"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    said = {line.split("  ")[0]: line.split("  ")[-1].strip() for line in done.stdout.splitlines()}
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert said["sends"] == "POST https://api.stripe.com/v1/charges?x=1"
+    assert said["credential"] == "bearer from env:NOT_SET"
+    assert said["limits"] == "25/s, burst 25, waits up to 5 s"
+    assert said["retry"] == "up to 4 attempts, with an idempotency key"
+    assert said["fallback"] == "spare: https://spare.example"
+    assert said["on 429"] == "retry, failover"
+
+
+@pytest.mark.parametrize(
+    ("on", "said"),
+    [
+        ('"5xx" = ["pass", "retry"]', "'retry' is never reached after 'pass'; write it before"),
+        ('limited = ["retry"]', "'retry' does not help against our own limit; leave it out"),
+        ('"5xx" = ["rety"]', "did you mean"),
+    ],
+)
+def test_a_table_that_cannot_work_is_refused(tmp_path: Path, on: str, said: str) -> None:
+    """With exit code 2 and the line of the key."""
+    text = f'[integrations.a]\nbase_url = "https://a.example"\nauth = {{ type = "none" }}\n[integrations.a.on]\n{on}\n'
+    (tmp_path / "config.toml").write_text(text)
+    command = [sys.executable, "-m", "outrider", "check"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 2
+    assert done.stdout.startswith("config.toml:5: integrations.a.on.")
+    assert said in done.stdout

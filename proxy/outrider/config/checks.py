@@ -26,12 +26,53 @@ def check(config: Config, raw: Mapping[str, Any], vocabulary: Vocabulary, report
             if each not in integrations:
                 where = ("clients", name, "integrations", index)
                 report.problem(where, _no_integration(each, integrations))
+    owners: dict[str, str] = {}
+    for name, client in config.clients.items():
+        owner = owners.setdefault(str(client.token), name)
+        if owner != name and ("clients", name, "token") not in report.bad:
+            report.problem(
+                ("clients", name, "token"), f"is the token of client {owner!r} too; give each its own"
+            )
     listeners = sorted(_listeners(config, raw, report), key=lambda listener: listener.written)
     _check_listeners(listeners, config, raw, report)
     for name, integration in config.integrations.items():
         path = ("integrations", name)
         _check_base_url(integration, path, listeners, vocabulary, report)
         _check_fallback(integration, path, config, integrations, report)
+        _check_on(integration, path, report)
+        if integration.endpoints_only and not (raw_of(raw, name).get("endpoints")):
+            report.problem(
+                (*path, "endpoints_only"), "refuses every call, since no endpoints are listed; list them"
+            )
+
+
+def raw_of(raw: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Give what the file says of an integration."""
+    found = raw.get("integrations", {}).get(name, {})
+    return found if isinstance(found, dict) else {}
+
+
+#: What ends the list of actions: nothing after it is ever reached, but an alert.
+_LAST = ("pass", "message", "queue")
+#: Our own limit refused before anything was sent: there is nothing to renew or to send again.
+_NOT_FOR_LIMITED = ("refresh", "retry")
+
+
+def _check_on(integration: IntegrationConfig, path: KeyPath, report: Report) -> None:
+    for key, actions in (integration.on or {}).items():
+        ended = ""
+        for index, action in enumerate(actions):
+            where = (*path, "on", key, index)
+            if ended and action != "alert":
+                report.problem(where, f"{action!r} is never reached after {ended!r}; write it before")
+            elif key == "limited" and action in _NOT_FOR_LIMITED:
+                report.problem(where, f"{action!r} does not help against our own limit; leave it out")
+            elif action == "failover" and not (integration.fallback and integration.fallback.targets):
+                report.note(where, "'failover' has nowhere to go: no fallback.targets are named")
+            elif action == "message" and not (integration.fallback and integration.fallback.message):
+                report.note(where, "'message' has nothing to say: there is no fallback.message")
+            if action in _LAST:
+                ended = action
 
 
 def base_url_of(integration: IntegrationConfig, vocabulary: Vocabulary) -> BaseUrl | None:

@@ -1,0 +1,101 @@
+"""Say what would happen to a call, from what is compiled: `outrider explain METHOD PATH`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from .config import secret_refs
+from .errors import Malformed, NotFound
+from .exchange import IDEMPOTENT
+from .gate import METHODS
+from .query import without_parameters
+
+if TYPE_CHECKING:
+    from .integration import Integration, Target
+    from .table import Table
+
+
+def explain(table: Table, method: str, path: str) -> list[tuple[str, str]]:
+    """Give the lines, a label and what it says. NotFound or Malformed as the app would get them."""
+    if method not in METHODS:
+        raise Malformed(f"the method must be one of {', '.join(sorted(METHODS))}")
+    integration, rest, _ = table.find("", path)
+    if integration is None:
+        raise NotFound(f"no integration is meant by {path}; there are: {', '.join(table.integrations)}")
+    return list(_lines(integration, method, rest or "/"))
+
+
+def _lines(integration: Integration, method: str, rest: str) -> Iterator[tuple[str, str]]:
+    target, config = integration.target, integration.config
+    yield "integration", f"{integration.name}{f' ({config.purpose})' if config.purpose else ''}"
+    yield "sends", f"{method} {_url(target, rest)}"
+    yield "credential", _credential(target)
+    yield "endpoint", _endpoint(integration, method, rest)
+    yield "limits", _limits(target, method, rest)
+    yield "retry", _retry(target, method)
+    breaker = config.breaker
+    yield (
+        "breaker",
+        "none"
+        if breaker is None
+        else f"after {breaker.failures} failures in a row, left alone for {breaker.open:g} s",
+    )
+    timeout = target.timeout
+    yield (
+        "timeout",
+        f"connect {timeout.connect:g} s, response {timeout.response:g} s, idle {timeout.idle:g} s, "
+        f"total {timeout.total:g} s",
+    )
+    for key, actions in sorted(target.on.table.items()):
+        yield f"on {key}", ", ".join(actions)
+    for fallback in integration.fallbacks:
+        yield "fallback", f"{fallback.name}: {fallback.where}"
+    if config.fallback is not None and config.fallback.message is not None:
+        yield "message", f"status {config.fallback.message.status}"
+    yield "stack", integration.describe()
+
+
+def _url(target: Target, rest: str) -> str:
+    return f"{target.where}{without_parameters(rest, target.credential_query)}"
+
+
+def _credential(target: Target) -> str:
+    kind, options = target.config.auth_type, target.config.auth
+    if kind is None or options is None:
+        return "none configured: the app's own is stripped"
+    refs = ", ".join(str(ref) for _, ref in secret_refs(options))
+    return f"{kind}{f' from {refs}' if refs else ''}"
+
+
+def _endpoint(integration: Integration, method: str, rest: str) -> str:
+    path = rest.partition("?")[0]
+    for endpoint in integration.config.endpoints or ():
+        if endpoint.call.matches(method, path):
+            return f"{endpoint.call}{f': {endpoint.purpose}' if endpoint.purpose else ''}"
+    return "not listed, so refused with 403" if integration.config.endpoints_only else "not listed"
+
+
+def _limits(target: Target, method: str, rest: str) -> str:
+    path = rest.partition("?")[0]
+    found = []
+    for limit in target.config.limits or ():
+        if limit.endpoints is not None and not any(call.matches(method, path) for call in limit.endpoints):
+            continue
+        words = [str(limit.rate)] if limit.rate is not None else []
+        words += [f"burst {limit.burst}"] if limit.burst is not None else []
+        words += [f"{limit.concurrency} at once"] if limit.concurrency is not None else []
+        words += ["observed only"] if limit.observe else [f"waits up to {limit.wait:g} s"]
+        found.append(", ".join(words))
+    return "; ".join(found) or "none configured; what the provider tells is kept"
+
+
+def _retry(target: Target, method: str) -> str:
+    options = target.config.retry
+    attempts = options.attempts if options is not None else 4
+    if attempts == 1:
+        return "never"
+    keyed = target.provider is not None and bool(target.provider.idempotency_header)
+    if method in IDEMPOTENT or keyed:
+        return f"up to {attempts} attempts" + ("" if method in IDEMPOTENT else ", with an idempotency key")
+    return f"up to {attempts} attempts if nothing was written or on a 429; else only with an Idempotency-Key"
