@@ -35,12 +35,12 @@ class SecretMissing(Exception):
 class Secret:
     """The value behind one reference. It changes when its file does."""
 
-    __slots__ = ("_stamp", "_value", "ref", "version")
+    __slots__ = ("_stamp", "_told", "_value", "ref", "version")
 
     def __init__(self, ref: SecretRef, value: str, stamp: object = None) -> None:
         self.ref = ref
         self._value = value
-        self._stamp = stamp
+        self._stamp = self._told = stamp
         self.version = 1
 
     def __repr__(self) -> str:
@@ -112,14 +112,17 @@ class Vault:
         for secret in self._secrets.values():
             stamp = self._stamp(secret.ref)
             if stamp == secret._stamp:
+                secret._told = stamp
                 continue
             try:
                 value = self._read(secret.ref)
             except SecretMissing as missing:
-                secret._stamp = stamp  # said once, until the file changes again
-                _log.warning("%s; the value from before stays in use", missing)
+                # Said once, until the file changes; read each time, since a mode may change alone.
+                if stamp != secret._told:
+                    secret._told = stamp
+                    _log.warning("%s; the value from before stays in use", missing)
                 continue
-            secret._stamp = stamp
+            secret._stamp = secret._told = stamp
             if value != secret._value:
                 secret._value = value
                 secret.version += 1

@@ -6,11 +6,15 @@ few seconds the files are looked at anyway, for file systems that tell nothing.
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING
 
-from watchfiles import awatch
+import watchfiles
 
 from .logs import REDACTOR
 from .stamp import stamp_of
@@ -24,13 +28,20 @@ LOOK_EVERY_MS = 5_000
 _log = logging.getLogger("outrider")
 
 
-async def watch(app: App) -> None:
+async def watch(
+    app: App,
+    *,
+    awatch: Callable[..., AsyncIterator[set[watchfiles.main.FileChange]]] = watchfiles.awatch,
+    clock: Callable[[], float] = monotonic,
+) -> None:
     """Reload and re-read as files change, until cancelled."""
     path = app.table.path
     seen = app.stamp
     while True:
         table = app.table
-        folders = {str(folder) for file in (path, *table.vault.files()) for folder in _folders(file)}
+        files = (path, *table.vault.files())
+        folders = {folder for file in files for folder in _folders(file)}
+        names = {name for file in files for name in _names(file)}
         changes = awatch(
             *sorted(folders),
             recursive=False,
@@ -39,7 +50,13 @@ async def watch(app: App) -> None:
             rust_timeout=LOOK_EVERY_MS,
             yield_on_timeout=True,
         )
-        async for _ in changes:
+        look_at = clock() + LOOK_EVERY_MS / 1000
+        async for changed in changes:
+            # Much else may change in these folders, our own log for one: without a pause, perhaps.
+            ours = any(os.path.basename(name) in names for _, name in changed)
+            if changed and not ours and clock() < look_at:
+                continue
+            look_at = clock() + LOOK_EVERY_MS / 1000
             for ref in table.vault.refresh():
                 _log.info("the secret of %s has changed and is in use", ref)
                 REDACTOR.know({*REDACTOR.known, *table.vault.values()})
@@ -51,7 +68,21 @@ async def watch(app: App) -> None:
                 break
 
 
-def _folders(file: Path) -> set[Path]:
-    """The folder of a file, and of what it links to."""
-    found = {file.absolute().parent, file.resolve().parent}
-    return {folder for folder in found if folder.is_dir()}
+def _folders(file: Path) -> set[str]:
+    """The folder of a file, and of what it links to; a missing one may be anything, a loop of links too."""
+    found = (os.path.abspath(file), os.path.realpath(file))
+    return {folder for folder in map(os.path.dirname, found) if os.path.isdir(folder)}
+
+
+def _names(file: Path) -> set[str]:
+    """What a file is called, what each link on the way to it is called, and what each links to."""
+    path = file.absolute()
+    names = {path.name}
+    with contextlib.suppress(OSError):
+        for _ in range(40):  # as many as Linux follows
+            link = next((part for part in (*reversed(path.parents), path) if part.is_symlink()), None)
+            if link is None:
+                break
+            path = Path(os.path.normpath(link.parent / link.readlink() / path.relative_to(link)))
+            names |= {link.name, path.name}
+    return names

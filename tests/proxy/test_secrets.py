@@ -80,6 +80,32 @@ def test_a_bad_new_value_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureF
     assert secret.value == "good"
 
 
+class Unsteady(Vault):
+    """A vault of a file system that can be out of reach."""
+
+    reachable = True
+
+    def _read(self, ref: SecretRef) -> str:
+        if not self.reachable:
+            raise SecretMissing("out of reach")
+        return super()._read(ref)
+
+
+def test_what_could_not_be_read_is_tried_again(tmp_path: Path) -> None:
+    """Its trouble may end without a change of the file, as with its mode or a mount."""
+    (tmp_path / "key").write_text("old")
+    found = Unsteady(tmp_path)
+    secret = found.get(SecretRef.parse("file:key"))
+    (tmp_path / "key").write_text("newer")
+
+    found.reachable = False
+    found.refresh()
+    found.reachable = True
+    found.refresh()
+
+    assert secret.value == "newer"
+
+
 def test_nothing_shows_a_value(tmp_path: Path) -> None:
     """Neither a repr nor a line of the log, in any of its forms."""
     value = 'top/"secret" value'

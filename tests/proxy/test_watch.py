@@ -11,7 +11,8 @@ import pytest
 from watchfiles import Change
 
 from outrider.config import SecretRef
-from outrider.secrets import Vault
+from outrider.secrets import SecretMissing, Vault
+from outrider.stamp import stamp_of
 from outrider.watch import LOOK_EVERY_MS, watch
 
 
@@ -32,6 +33,7 @@ class Rig:
         self.folder, self.vault, self.reloads, self.now_s = folder, Looked(folder), 0, 0.0
         (folder / "config.toml").write_text("")
         self.table = SimpleNamespace(path=folder / "config.toml", vault=self.vault)
+        self.stamp = stamp_of(self.table.path)
 
     async def reload(self) -> bool:
         self.reloads += 1
@@ -91,3 +93,27 @@ async def test_a_symlink_on_the_way_is_one_of_ours(tmp_path: Path) -> None:
     looks = [await rig.looks_after(name) for name in ("..data", "token", "..2")]
 
     assert looks == [1, 1, 0]
+
+
+async def test_a_secret_that_was_missing_reloads_once_it_is_there(tmp_path: Path) -> None:
+    """That is what a draft sleeps for; what else changes does not reload."""
+    rig = Rig(tmp_path)
+    with pytest.raises(SecretMissing):
+        rig.vault.get(SecretRef("file", "later"))
+
+    await rig.looks_after("config.toml")
+    (tmp_path / "later").write_text("value")
+    await rig.looks_after("later")
+    await rig.looks_after("later")
+
+    assert rig.reloads == 1
+
+
+async def test_a_missing_secret_behind_a_loop_of_links_is_watched(tmp_path: Path) -> None:
+    """It ends neither the watch nor the wait."""
+    (tmp_path / "loop").symlink_to("loop")
+    rig = Rig(tmp_path)
+    with pytest.raises(SecretMissing):
+        rig.vault.get(SecretRef("file", "loop"))
+
+    assert await rig.looks_after("loop") == 1
