@@ -2,6 +2,7 @@
 
 import json
 import re
+from time import monotonic
 from typing import Any
 
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([^\x00-\x20\x7f]+) HTTP/(1\.[01])")
@@ -30,6 +31,7 @@ class ReceivedRequest:
         "headers",
         "length",
         "method",
+        "received",
         "size",
         "target",
         "trailers",
@@ -42,6 +44,8 @@ class ReceivedRequest:
         if parts is None:
             raise MalformedRequestError(f"request line {line!r}")
         self.method, self.target, self.version = (part.decode("latin-1") for part in parts.groups())
+        self.received = monotonic()
+        """When its head was here, by `time.monotonic`."""
         self.head = head
         self.headers = parse_fields(fields)
         self.trailers: tuple[tuple[str, str], ...] = ()
