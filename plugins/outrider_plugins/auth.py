@@ -60,6 +60,12 @@ def _format(text: str) -> str:
     return text
 
 
+def _username(name: SecretRef | str) -> SecretRef | str:
+    if isinstance(name, str) and ":" in name:
+        raise ValueError("must not have a colon in it (RFC 7617); what follows it belongs in password")
+    return name
+
+
 def _value(target: Target, ref: SecretRef | str) -> str:
     return target.secret(ref).value if isinstance(ref, SecretRef) else ref
 
@@ -96,15 +102,13 @@ class Basic(AuthType):
     Many APIs want a key as the user name and nothing as the password: leave `password` out.
     """
 
-    username: NameOrSecretRef = ""
+    username: Annotated[NameOrSecretRef, AfterValidator(_username)] = ""
     password: SecretRefs | None = None
 
     @model_validator(mode="after")
     def _has_a_half(self) -> Self:
         if not self.username and self.password is None:
             raise ValueError("a Basic pair needs a half at least; write username, or password, or both")
-        if isinstance(self.username, str) and ":" in self.username:
-            raise ValueError("a username has no colon in it (RFC 7617): write what follows it as password")
         return self
 
     @property

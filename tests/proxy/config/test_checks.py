@@ -204,3 +204,30 @@ def test_a_listener_with_a_problem_causes_no_other(problems):
         "4: integrations.a.base_url: is Outrider itself (integrations.a.listen), so calls would go in a circle; "
         "write the provider's address",
     )
+
+
+def test_each_client_has_its_own_token(problems):
+    """Two that share one could not be told apart; tokens that are refused are not compared."""
+    check(
+        problems,
+        '[clients.a]\ntoken = "env:K"\n[clients.b]\ntoken = "env:L"\n[clients.c]\ntoken = "env:K"\n',
+        "6: clients.c.token: is the token of client 'a' too; give each its own",
+    )
+    refused = 'a literal secret is refused; write "env:NAME", "file:/path" or "cmd:..."'
+    check(
+        problems,
+        '[clients.a]\ntoken = "x"\n[clients.b]\ntoken = "x"\n',
+        f"2: clients.a.token: {refused}",
+        f"4: clients.b.token: {refused}",
+    )
+
+
+def test_only_the_endpoints_listed_needs_a_list(problems):
+    """Without one every call would be a 403; a list with a mistake in it is a list."""
+    check(
+        problems,
+        A + "endpoints_only = true",
+        "3: integrations.a.endpoints_only: refuses every call, since no endpoints are listed; list them",
+    )
+    check(problems, A + 'endpoints_only = true\nendpoints = [{ call = "GET /x" }]')
+    assert len(problems(A + "endpoints_only = true\nendpoints = 3")) == 1
