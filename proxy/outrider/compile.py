@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -326,17 +326,18 @@ def _result(error: OutriderError) -> str:
 
 
 def _prepared(provider: Provider, send: ExchangeSend) -> ExchangeSend:
-    async def prepared(exchange: Exchange) -> Response:
+    def prepared(exchange: Exchange) -> Awaitable[Response]:
         provider.prepare(exchange)
-        return await send(exchange)
+        return send(exchange)
 
     return prepared
 
 
 def _keeping(send: ExchangeSend) -> ExchangeSend:
-    async def keeping(exchange: Exchange) -> Response:
-        exchange.body.keep()
-        return await send(exchange)
+    def keeping(exchange: Exchange) -> Awaitable[Response]:
+        if exchange.body.data is None:
+            exchange.body.keep()
+        return send(exchange)
 
     return keeping
 
