@@ -118,6 +118,7 @@ class Admin:
 
 async def _finish(request: web.Request, response: web.StreamResponse) -> None:
     response.headers.update(HEADERS)
+    response.headers.setdefault("Outrider-Id", exchange_id())
 
 
 async def _healthz(request: web.Request) -> web.Response:

@@ -52,7 +52,7 @@ def run(registry: Registry, path: Path) -> None:
         ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
     _raise_open_files()
     configure()
-    compiled = _compile(registry, path)
+    compiled = _compile(registry, path, aside=True)
     for note in compiled.notes:
         logging.getLogger("outrider").warning("%s", note)
     assert compiled.table is not None
@@ -187,12 +187,12 @@ def main() -> None:
         sys.exit(2)
 
 
-def _compile(registry: Registry, path: Path, *, secrets: bool = True) -> Compiled:
-    """Compile, or print every problem and end with exit code 2."""
+def _compile(registry: Registry, path: Path, *, secrets: bool = True, aside: bool = False) -> Compiled:
+    """Compile, or print every problem, `aside` on stderr, and end with exit code 2."""
     compiled = Compiler(path, registry, secrets=secrets).compile()
     if compiled.table is None:
         for problem in compiled.problems:
-            click.echo(str(problem))
+            click.echo(str(problem), err=aside)
         sys.exit(2)
     return compiled
 

@@ -214,9 +214,8 @@ def test_run_refuses_what_check_refuses(tmp_path: Path) -> None:
         ended = _outrider(command, cwd=tmp_path)
 
         assert ended.returncode == 2
-        assert (
-            "config.toml:3: integrations.a.auth.token: a literal secret is refused"
-            in ended.stdout + ended.stderr
+        assert "config.toml:3: integrations.a.auth.token: a literal secret is refused" in (
+            ended.stderr if command == "run" else ended.stdout
         )
         assert "sk-literal" not in ended.stdout + ended.stderr
 
