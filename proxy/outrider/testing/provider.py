@@ -171,11 +171,13 @@ class FakeProvider:
             await self._stopping.wait()
             server.close()
             # One that was accepted a moment ago is still being made, and is to end as well.
-            while tasks := asyncio.all_tasks() - {asyncio.current_task()}:
+            # One whose task has ended may still be open.
+            while (tasks := asyncio.all_tasks() - {asyncio.current_task()}) or self._open:
                 for connection in list(self._open):
                     connection.abort()
-                await asyncio.wait(tasks)
-            await asyncio.sleep(0)
+                if tasks:
+                    await asyncio.wait(tasks)
+                await asyncio.sleep(0)
 
     # What a connection tells
 
