@@ -41,7 +41,8 @@ class Failover:
         self._on = integration.target.on
         self._ways: tuple[Target, ...] = (integration.target, *integration.fallbacks)
         self._message = fallback.message
-        self._paths = fallback.paths
+        # The longest beginning first.
+        self._paths = sorted(fallback.paths.items(), key=lambda pair: -len(pair[0]))
         self._events = events
 
     def wrap(self, send: ExchangeSend) -> ExchangeSend:
@@ -63,7 +64,7 @@ class Failover:
             for origin, to in zip(self._ways, self._ways[1:], strict=False):
                 if isinstance(outcome, Response) and outcome.status < 400:
                     break
-                if not self._may_move(exchange, outcome):
+                if not self._may_move(exchange, origin, outcome):
                     break
                 reason = str(outcome.status) if isinstance(outcome, Response) else key_of(outcome)
                 self._events.emit(FailedOver(exchange, origin, to, reason))
@@ -84,16 +85,16 @@ class Failover:
             exchange.target = own_target
         return self._answer(outcome, kept)
 
-    def _may_move(self, exchange: Exchange, outcome: Response | OutriderError) -> bool:
+    def _may_move(self, exchange: Exchange, origin: Target, outcome: Response | OutriderError) -> bool:
         if not exchange.body.replayable:
             return False
         if isinstance(outcome, Response):
             if "failover" not in self._on.status(outcome.status):
                 return False
-            return exchange.idempotent or outcome.status in (401, 403, 404, 429)
+            return exchange.idempotent_at(origin) or outcome.status in (401, 403, 404, 429)
         if "failover" not in self._on.error(outcome):
             return False
-        return exchange.idempotent or not (isinstance(outcome, AttemptFailed) and outcome.written)
+        return exchange.idempotent_at(origin) or not (isinstance(outcome, AttemptFailed) and outcome.written)
 
     def _answer(self, outcome: Response | OutriderError, kept: Response | None) -> Response:
         if isinstance(outcome, Response):
@@ -114,9 +115,9 @@ class Failover:
     def _mapped(self, target: str) -> str:
         """Give the path that a fallback has for this one: `fallback.paths` by the longest beginning."""
         path, mark, query = target.partition("?")
-        for begin in sorted(self._paths, key=len, reverse=True):
+        for begin, instead in self._paths:
             if path == begin or path.startswith(begin.rstrip("/") + "/"):
-                return self._paths[begin].rstrip("/") + path[len(begin.rstrip("/")) :] + mark + query
+                return instead.rstrip("/") + path[len(begin.rstrip("/")) :] + mark + query
         return target
 
 

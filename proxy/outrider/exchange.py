@@ -120,17 +120,14 @@ class Exchange:
         """The raw query, without its question mark; "" where there is none."""
         return self.target.partition("?")[2]
 
-    @property
-    def idempotent(self) -> bool:
-        """Whether a second time does no harm: by its method (RFC 9110, 9.2.2), or by an idempotency key."""
-        return self.method in IDEMPOTENT or self.keyed
+    def idempotent_at(self, target: Target) -> bool:
+        """Whether a second time does no harm there: by its method (RFC 9110, 9.2.2), or by a key.
 
-    @property
-    def keyed(self) -> bool:
-        """Whether an idempotency key goes along, the app's or one of ours."""
-        provider = self.integration.target.provider
-        name = provider.idempotency_header if provider is not None else ""
-        return bool(name) or "Idempotency-Key" in self.headers
+        The key is the app's own, or one of ours where the provider of `target` takes them.
+        """
+        if self.method in IDEMPOTENT or "Idempotency-Key" in self.headers:
+            return True
+        return target.provider is not None and bool(target.provider.idempotency_header)
 
     @property
     def notes(self) -> dict[Any, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from .config import secret_refs
+from .config import Retry, secret_refs
 from .errors import Malformed, NotFound
 from .exchange import IDEMPOTENT
 from .gate import METHODS
@@ -91,8 +91,7 @@ def _limits(target: Target, method: str, rest: str) -> str:
 
 
 def _retry(target: Target, method: str) -> str:
-    options = target.config.retry
-    attempts = options.attempts if options is not None else 4
+    attempts = (target.config.retry or Retry()).attempts
     if attempts == 1:
         return "never"
     keyed = target.provider is not None and bool(target.provider.idempotency_header)

@@ -211,6 +211,20 @@ def test_what_is_not_handed_on(method: str, status: int, taken: int) -> None:
     assert len(second.requests) == taken
 
 
+def test_a_fallback_that_takes_no_keys_is_sent_a_post_once() -> None:
+    """A key of ours for the first provider says nothing to the second."""
+    with FakeProvider() as first, FakeProvider() as second:
+        text = fallback(first, second).replace("retry = { attempts = 1 }", FAST)
+        text = text.replace("[integrations.api]", '[integrations.api]\nprovider = "stripe"')
+        with Sidecar(text) as sidecar:
+            for _ in range(3):
+                first.reply(503)
+                second.reply(503)
+            ask(sidecar, "POST", body="{}")
+
+    assert (len(first.requests), len(second.requests)) == (3, 1)
+
+
 def test_a_message_is_the_last_resort() -> None:
     """Nobody listens anywhere: the app gets what the configuration says."""
     message = ', message = { status = 503, body = { error = "sorry" }, headers = { X-Why = "down" } }'

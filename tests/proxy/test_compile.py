@@ -1,5 +1,7 @@
 """Compiling: every problem at once, and no table where there is one."""
 
+import gc
+import weakref
 from pathlib import Path
 
 from outrider.compile import Compiler
@@ -65,3 +67,17 @@ def test_what_is_compiled(tmp_path: Path) -> None:
         compiled.table.integrations["d"].describe()
         == "retry(4 attempts) > limit(limits) > auth(header) > https://d.example"
     )
+
+
+def test_a_table_that_was_replaced_is_let_go(tmp_path: Path) -> None:
+    """No plugin keeps the targets of an old configuration alive."""
+    path = tmp_path / "config.toml"
+    path.write_text('[integrations.a]\nbase_url = "https://a.example"\nauth = { type = "none" }\n')
+    compiled = Compiler(path, load_plugins()).compile()
+    assert compiled.table is not None
+    target = weakref.ref(compiled.table.integrations["a"].target)
+
+    del compiled
+    gc.collect()
+
+    assert target() is None

@@ -35,7 +35,8 @@ class Limits:
     """The limits of one target: those of the file, and those that the provider tells."""
 
     def __init__(self, target: Target, events: Events, *, clock: Callable[[], float] = monotonic) -> None:
-        self._target = target
+        # Not the target itself: what a page asks by target must not keep it alive after a reload.
+        self._name = target.name
         self._provider = target.provider
         self._events = events
         self._clock = clock
@@ -67,13 +68,13 @@ class Limits:
                 return response
             finally:
                 self._in_flight -= 1
-                if response is not None:
-                    self._learn(response, number)
                 if self._holds_slots:
                     if response is None:
                         turns.done(meters)
                     else:
                         response.on_close(lambda: turns.done(meters))
+                if response is not None:
+                    self._learn(response, number)
 
         return limited
 
@@ -104,7 +105,7 @@ class Limits:
         except WouldWait as would:
             names = ", ".join(meter.name for meter in meters if not meter.observe)
             raise Limited(
-                f"integration '{self._target.name}': no turn within {wait_s:g} s ({names})",
+                f"integration '{self._name}': no turn within {wait_s:g} s ({names})",
                 retry_after_s=would.retry_after_s,
             ) from None
         finally:

@@ -104,9 +104,13 @@ class Retry:
                 if outcome.status < 400:
                     self._recovered()
                     return outcome
-                if self._peeks:
-                    await outcome.peek(PEEK)
-                wanted, asked_s = self._judge(exchange, outcome)
+                try:
+                    if self._peeks:
+                        await outcome.peek(PEEK)
+                    wanted, asked_s = self._judge(exchange, outcome)
+                except BaseException:
+                    outcome.close()  # the app has left, or the provider's plugin raised
+                    raise
                 reason = str(outcome.status)
             else:
                 wanted, asked_s = self._judge_error(exchange, outcome), None
@@ -145,14 +149,14 @@ class Retry:
             return word, asked_s
         if "retry" not in self._target.on.status(response.status):
             return None, None
-        return response.status == 429 or exchange.idempotent, asked_s
+        return response.status == 429 or exchange.idempotent_at(self._target), asked_s
 
     def _judge_error(self, exchange: Exchange, error: OutriderError) -> bool | None:
         if not isinstance(error, AttemptFailed):
             return None
         if "retry" not in self._target.on.error(error):
             return None
-        return not error.written or exchange.idempotent
+        return not error.written or exchange.idempotent_at(self._target)
 
     def _delay(self, exchange: Exchange, made: int, asked_s: float | None) -> float | None:
         """Seconds to wait before the next attempt, None where there is none to come."""

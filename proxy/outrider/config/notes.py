@@ -36,6 +36,9 @@ def _note_integration(integration: IntegrationConfig, path: KeyPath, report: Rep
             if action in PENDING_ACTIONS:
                 text = f"action {action!r} acts as 'pass' in this version"
                 report.note((*path, "on", event, index), text)
+    for index, limit in enumerate(integration.limits or ()):
+        if limit.scope == "key":
+            report.note((*path, "limits", index, "scope"), "there are no key pools yet: it limits the target")
     if integration.auth_pending:
         text = f"auth type {integration.auth_type!r} is not carried by an installed plugin yet"
         report.note((*path, "auth", "type"), f"{text}: calls are answered with 503")

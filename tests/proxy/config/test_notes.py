@@ -10,7 +10,7 @@ rate = "5/s"
 [integrations.a]
 base_url = "https://a"
 websocket = true
-limits = [{ rate = "5/s" }, { rate = "9/m" }]
+limits = [{ rate = "5/s" }, { rate = "9/m", scope = "key" }]
 auth = { type = "hmac", secret = ["env:A", "env:B"] }
 
 [integrations.a.on]
@@ -31,6 +31,7 @@ auth = { type = "bearer", token = ["env:A"] }
         "4: clients.c.endpoints: note: 'endpoints' does nothing yet in this version",
         "5: clients.c.rate: note: 'rate' does nothing yet in this version",
         "9: integrations.a.websocket: note: 'websocket' does nothing yet in this version",
+        "10: integrations.a.limits[1].scope: note: there are no key pools yet: it limits the target",
         "11: integrations.a.auth.type: note: auth type 'hmac' is not carried by an installed plugin yet: "
         "calls are answered with 503",
         "11: integrations.a.auth.secret: note: a list of secrets is no key pool yet: its first one is used",
