@@ -8,6 +8,8 @@ if __name__ != "outrider_plugins":
 
 BUILTIN = (
     "outrider_plugins.auth",
+    "outrider_plugins.deprecated",
+    "outrider_plugins.clients",
     "outrider_plugins.endpoints",
     "outrider_plugins.failover",
     "outrider_plugins.retry",

@@ -23,6 +23,7 @@ from outrider.plugin import (
     AttemptDone,
     BreakerClosed,
     BreakerOpened,
+    DeprecatedCall,
     Events,
     Exchange,
     ExchangeDone,
@@ -91,6 +92,8 @@ class Traffic:
     __slots__ = (
         "attempts",
         "breakers",
+        "clients",
+        "deprecated",
         "failovers",
         "overhead",
         "request",
@@ -106,6 +109,10 @@ class Traffic:
         """As it runs now, and as it ran before a reload while that has exchanges under way."""
         self.requests: defaultdict[tuple[str, int], int] = defaultdict(int)
         """By method, and status or 0 for an app that left before there was one."""
+        self.clients: defaultdict[tuple[str, int], int] = defaultdict(int)
+        """By client and status, where there are clients."""
+        self.deprecated: defaultdict[str, int] = defaultdict(int)
+        """Calls of a deprecated integration, by client."""
         self.attempts: defaultdict[tuple[str, str], int] = defaultdict(int)
         """By target and result."""
         self.retries: defaultdict[str, int] = defaultdict(int)
@@ -143,6 +150,8 @@ class Metrics(Collector):
         traffic = self.traffic[exchange.integration.name]
         # Both labels are made of these at the scrape: the parser knows no more than 46 methods.
         traffic.requests[exchange.method, event.status] += 1
+        if exchange.client:
+            traffic.clients[exchange.client, event.status] += 1
         traffic.request.add(monotonic() - exchange.started)
         if event.status:
             traffic.overhead.add(exchange.response_s - exchange.upstream_s - exchange.waited_s)
@@ -175,6 +184,10 @@ class Metrics(Collector):
         """Remember that it is back."""
         self.traffic[event.target.name].breakers[event.target.name] = False
 
+    def deprecated(self, event: DeprecatedCall) -> None:
+        """Count a call that should no longer be made."""
+        self.traffic[event.exchange.integration.name].deprecated[event.exchange.client] += 1
+
     def raised(self, event: PluginRaised) -> None:
         """Count what a plugin got wrong."""
         self.plugin_errors[event.plugin] += 1
@@ -188,6 +201,14 @@ class Metrics(Collector):
         """Give every family, as the numbers are now."""
         requests = CounterMetricFamily(
             "outrider_requests", "Requests answered.", labels=["integration", "method", "status"]
+        )
+        clients = CounterMetricFamily(
+            "outrider_client_requests", "Requests of each client.", labels=["client", "integration", "status"]
+        )
+        deprecated = CounterMetricFamily(
+            "outrider_deprecated_calls",
+            "Calls of integrations that are deprecated.",
+            labels=["integration", "client"],
         )
         attempts = CounterMetricFamily(
             "outrider_attempts", "Attempts at a target.", labels=["integration", "target", "result"]
@@ -234,6 +255,13 @@ class Metrics(Collector):
                 counted[label, status_label(status)] += count
             for (method, label), count in counted.items():
                 requests.add_metric([name, method, label], count)
+            by_client: defaultdict[tuple[str, str], int] = defaultdict(int)
+            for (client, status), count in traffic.clients.items():
+                by_client[client, status_label(status)] += count
+            for (client, label), count in by_client.items():
+                clients.add_metric([client, name, label], count)
+            for client, count in traffic.deprecated.items():
+                deprecated.add_metric([name, client], count)
             for (target, result), count in traffic.attempts.items():
                 attempts.add_metric([name, target, result], count)
             in_flight.add_metric([name], sum(one.in_flight for one in traffic.running))
@@ -258,6 +286,8 @@ class Metrics(Collector):
         )
         return [
             requests,
+            clients,
+            deprecated,
             attempts,
             retries,
             failovers,
@@ -300,6 +330,7 @@ def outrider_subscribe(events: Events) -> None:
     events.on(LimitWaited, METRICS.limit_waited)
     events.on(BreakerOpened, METRICS.breaker_opened)
     events.on(BreakerClosed, METRICS.breaker_closed)
+    events.on(DeprecatedCall, METRICS.deprecated)
     events.on(PluginRaised, METRICS.raised)
     events.on(Reloaded, METRICS.reloaded)
 

@@ -14,6 +14,8 @@ from .errors import Forbidden, Unauthorized
 if TYPE_CHECKING:
     from multidict import CIMultiDictProxy
 
+    from .config import Call
+    from .exchange import Exchange
     from .integration import Integration
     from .secrets import Secret
 
@@ -24,15 +26,34 @@ _FIELDS = ("X-Api-Key", "Api-Key")
 class Client:
     """One caller that we know."""
 
-    __slots__ = ("integrations", "name", "token")
+    __slots__ = ("endpoints", "integrations", "name", "token")
 
-    def __init__(self, name: str, token: Secret, integrations: frozenset[str] | None) -> None:
+    def __init__(
+        self,
+        name: str,
+        token: Secret,
+        integrations: frozenset[str] | None = None,
+        endpoints: tuple[Call, ...] | None = None,
+    ) -> None:
         self.name = name
         self.token = token.derive(str.encode)
         self.integrations = integrations
+        """The names of those that it may call; None for all."""
+        self.endpoints = endpoints
+        """The calls that it may make at any of them; None for all."""
 
     def __repr__(self) -> str:
         return f"<Client {self.name}>"
+
+    def check(self, exchange: Exchange) -> None:
+        """Refuse a call that is not for this client: Forbidden."""
+        name = exchange.integration.name
+        if self.integrations is not None and name not in self.integrations:
+            raise Forbidden(f"client '{self.name}' may not call integration '{name}'")
+        if self.endpoints is not None:
+            path = exchange.path or "/"
+            if not any(call.matches(exchange.method, path) for call in self.endpoints):
+                raise Forbidden(f"client '{self.name}' may not call {exchange.method} {path}")
 
 
 class Clients:
@@ -41,8 +62,8 @@ class Clients:
     def __init__(self, clients: list[Client]) -> None:
         self._clients = clients
 
-    def admit(self, headers: CIMultiDictProxy[str], integration: Integration | None, query: str) -> str:
-        """Give the caller's name; Unauthorized or Forbidden otherwise."""
+    def identify(self, headers: CIMultiDictProxy[str], integration: Integration | None, query: str) -> Client:
+        """Give the caller; Unauthorized where it is nobody that we know."""
         found: Client | None = None
         for offered in _offered(headers, integration, query):
             found = self._find(offered.encode("utf-8", "surrogateescape")) or found
@@ -50,13 +71,7 @@ class Clients:
             raise Unauthorized(
                 f"the client is not known; send its token in {CLIENT_FIELD}, or where the provider's key goes"
             )
-        if (
-            integration is not None
-            and found.integrations is not None
-            and integration.name not in found.integrations
-        ):
-            raise Forbidden(f"client '{found.name}' may not call integration '{integration.name}'")
-        return found.name
+        return found
 
     def _find(self, offered: bytes) -> Client | None:
         found = None

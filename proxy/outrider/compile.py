@@ -218,6 +218,7 @@ class Compiler:
                     name,
                     vault.get(one.token),
                     None if one.integrations is None else frozenset(one.integrations),
+                    one.endpoints,
                 )
                 for name, one in config.clients.items()
             ]
@@ -297,8 +298,10 @@ def _attempts(target: Target, send: AttemptSend, events: Events) -> ExchangeSend
 
     async def attempted(exchange: Exchange) -> Response:
         attempt = Attempt(exchange, target)
-        if strip and "?" in attempt.target:
-            attempt.target = without_parameters(attempt.target, strip)
+        first = exchange.integration.target
+        names = strip if first is target else strip | first.credential_query
+        if names and "?" in attempt.target:
+            attempt.target = without_parameters(attempt.target, names)
         before = exchange.upstream_s
         result = "failed"
         try:

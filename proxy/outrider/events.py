@@ -108,6 +108,13 @@ class LimitWaited:
 
 
 @dataclass(slots=True)
+class DeprecatedCall:
+    """Somebody calls an integration with `status = "deprecated"`. Fires for each call, before it is sent."""
+
+    exchange: Exchange
+
+
+@dataclass(slots=True)
 class PluginRaised:
     """A plugin raised where it must not."""
 

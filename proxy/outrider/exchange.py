@@ -152,6 +152,10 @@ class Attempt:
         """The raw path and query, below the target's base path."""
         self.fields = to.request_filter.apply(exchange.raw_headers, exchange.named)
         """Its own copy of the app's fields, without those that end here."""
+        first = exchange.integration.target
+        if to is not first:
+            # What the app sent where the first target's key goes is a token, and no fallback's to know.
+            self.fields = first.request_filter.apply(self.fields)
         self.number = exchange.attempts
         self.started = monotonic()
 

@@ -124,7 +124,10 @@ class Server:
         headers = exchange.headers
         gate.check_origin(headers)
         if table.clients is not None:
-            exchange.client = table.clients.admit(headers, integration, exchange.query)
+            client = table.clients.identify(headers, integration, exchange.query)
+            exchange.client = client.name
+            if integration is not None:
+                client.check(exchange)
         if integration is None:
             raise NotFound("no integration by this name is configured; `outrider show` lists them")
         if hdrs.UPGRADE in headers:

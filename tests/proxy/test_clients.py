@@ -8,9 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from outrider.body import NO_BODY
 from outrider.clients import Client, Clients, bearer_or_basic
-from outrider.config import BaseUrl, IntegrationConfig, SecretRef
+from outrider.config import BaseUrl, Call, IntegrationConfig, SecretRef
 from outrider.errors import Forbidden, Unauthorized
+from outrider.exchange import Exchange
 from outrider.integration import Integration, Target
 from outrider.secrets import Secret, Vault
 from outrider_plugins.auth import Header, Pass, Query
@@ -28,8 +30,9 @@ def integration(auth: object = None, name: str = "acme") -> Integration:
     return Integration(name, section, Target(name, section, base, None, Vault(Path())))
 
 
-def client(name: str, integrations: frozenset[str] | None) -> Client:
-    return Client(name, Secret(SecretRef("env", name), TOKENS[name]), integrations)
+def client(name: str, integrations: frozenset[str] | None, *calls: str) -> Client:
+    endpoints = tuple(Call.parse(call) for call in calls) or None
+    return Client(name, Secret(SecretRef("env", name), TOKENS[name]), integrations, endpoints)
 
 
 CLIENTS = Clients([client("shop", frozenset({"acme", "none"})), client("mail", None)])
@@ -39,7 +42,12 @@ REF = SecretRef("env", "KEY")
 def admit(
     *fields: tuple[str, str], to: Integration | None = None, query: str = "", clients: Clients = CLIENTS
 ) -> str:
-    return clients.admit(CIMultiDictProxy(CIMultiDict(fields)), to or integration(), query)
+    return clients.identify(CIMultiDictProxy(CIMultiDict(fields)), to or integration(), query).name
+
+
+def call(to: str, what: str = "GET /v1/charges") -> Exchange:
+    method, _, target = what.partition(" ")
+    return Exchange("id", integration(name=to), method, target, CIMultiDictProxy(CIMultiDict()), (), NO_BODY)
 
 
 @pytest.mark.parametrize(
@@ -97,17 +105,30 @@ def test_anything_else_is_unknown(fields: tuple[tuple[str, str], ...]) -> None:
 def test_an_unknown_integration_is_unknown_to_strangers_too() -> None:
     """Names of integrations are not told to who has no token."""
     with pytest.raises(Unauthorized):
-        CLIENTS.admit(CIMultiDictProxy(CIMultiDict()), None, "")
+        CLIENTS.identify(CIMultiDictProxy(CIMultiDict()), None, "")
 
-    assert CLIENTS.admit(CIMultiDictProxy(CIMultiDict({"Api-Key": "t0ken-of-shop"})), None, "") == "shop"
+    known = CLIENTS.identify(CIMultiDictProxy(CIMultiDict({"Api-Key": "t0ken-of-shop"})), None, "")
+    assert known.name == "shop"
 
 
 def test_a_client_calls_only_its_integrations() -> None:
     """All of them where none are listed."""
     with pytest.raises(Forbidden, match="client 'shop' may not call integration 'other'"):
-        admit(("Api-Key", TOKENS["shop"]), to=integration(name="other"))
+        client("shop", frozenset({"acme"})).check(call("other"))
 
-    assert admit(("Api-Key", TOKENS["mail"]), to=integration(name="other")) == "mail"
+    client("shop", frozenset({"acme"})).check(call("acme"))
+    client("mail", None).check(call("other"))
+
+
+def test_a_client_makes_only_its_calls() -> None:
+    """Method and path, the query aside; at any of its integrations."""
+    shop = client("shop", None, "GET /v1/charges/{id}", "GET /")
+
+    shop.check(call("acme", "GET /v1/charges/1?expand=all"))
+    shop.check(call("other", "GET "))
+    for refused in ("POST /v1/charges/1", "GET /v1/charges/1/refunds", "GET /v1/charges%2F1"):
+        with pytest.raises(Forbidden, match=f"client 'shop' may not call {refused}"):
+            shop.check(call("acme", refused))
 
 
 def test_where_the_apps_own_credential_passes_it_is_none_of_ours() -> None:

@@ -34,6 +34,7 @@ from .secret import NameOrSecretRef, SecretRef, SecretRefs
 from .server import Client, Document, Server
 from .values import (
     ACTIONS,
+    Day,
     Duration,
     HeaderName,
     HeaderValue,
@@ -56,6 +57,7 @@ __all__ = [
     "Call",
     "Client",
     "Config",
+    "Day",
     "Document",
     "Duration",
     "Endpoint",

@@ -16,7 +16,7 @@ from .options import Options
 from .problems import did_you_mean
 from .resilience import Breaker, Fallback, Jobs, Limit, Retry, Timeout
 from .server import Client, Document, Server
-from .values import ACTIONS, OnKey, PathText, Text
+from .values import ACTIONS, Day, OnKey, PathText, Text
 
 
 def _action(value: object) -> str:
@@ -76,6 +76,7 @@ class IntegrationConfig(Options):
     provider = "stripe"                  # from a plugin; without one, base_url is needed
     base_url = "https://api.stripe.com"  # the provider's own unless given
     status = "active"                    # draft | active | deprecated
+    deprecated_since = 2026-10-01        # said in `Deprecation`; of a deprecated one
     purpose = "Payment processing"
     documentation = "https://docs.stripe.com/api"
     sdk = "stripe-python"
@@ -95,6 +96,7 @@ class IntegrationConfig(Options):
     status: Literal["draft", "active", "deprecated"] = Field(
         "active", description="a draft whose secret is missing is not routed, and no problem"
     )
+    deprecated_since: Day | None = Field(None, description="said in Deprecation, with status deprecated")
     purpose: str = ""
     documentation: str = ""
     sdk: str = ""

@@ -6,7 +6,6 @@ from .integration import Config, IntegrationConfig
 from .lines import KeyPath
 from .pending import (
     PENDING_ACTIONS,
-    PENDING_CLIENT_KEYS,
     PENDING_POOLS,
     PENDING_SWITCHES,
     PENDING_TABLES,
@@ -17,9 +16,6 @@ from .references import key_pools
 
 def note_pending(config: Config, report: Report) -> None:
     """Add a note for each use of what is pending."""
-    for name, client in config.clients.items():
-        for key in sorted(PENDING_CLIENT_KEYS & client.model_fields_set):
-            report.note(("clients", name, key), _nothing_yet(key))
     for name, integration in config.integrations.items():
         _note_integration(integration, ("integrations", name), report)
 

@@ -37,14 +37,6 @@ PENDING_ACTIONS = frozenset(
 )
 """Actions of `on`: each acts as `pass`."""
 
-PENDING_CLIENT_KEYS = frozenset(
-    {
-        "endpoints",
-        "rate",
-    }
-)
-"""Keys of `[clients.NAME]`."""
-
 PENDING_POOLS = True
 """Whether a list of secrets is used as its first one only."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
@@ -167,6 +168,24 @@ Size = Annotated[
     ),
 ]
 """Bytes, from `"256KiB"`, `"10MB"` or a whole number."""
+
+
+def parse_day(value: object) -> datetime:
+    """Read a date or a time of TOML; a day begins at midnight UTC, and a time without an offset is UTC."""
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime(value.year, value.month, value.day, tzinfo=UTC)
+    if not isinstance(value, datetime):
+        raise ValueError("must be a date without quotes, e.g. 2026-10-01")
+    return value if value.tzinfo is not None else value.replace(tzinfo=UTC)
+
+
+Day = Annotated[
+    datetime,
+    PlainValidator(parse_day),
+    # TOML's dates are no JSON; editors give them to a schema as texts.
+    WithJsonSchema({"type": "string", "examples": ["2026-10-01"]}),
+]
+"""A moment, from a date or a time of TOML."""
 
 Text = Annotated[str, Field(min_length=1)]
 """A text that is not empty."""

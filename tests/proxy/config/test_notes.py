@@ -2,11 +2,6 @@ def test_each_use_of_what_is_pending_is_noted_and_no_problem(read):
     """With its line, so that nobody relies on what does nothing yet."""
     loaded = read(
         """
-[clients.c]
-token = "env:T"
-endpoints = ["GET /a"]
-rate = "5/s"
-
 [integrations.a]
 base_url = "https://a"
 websocket = true
@@ -28,15 +23,13 @@ auth = { type = "bearer", token = ["env:A"] }
 
     assert loaded.config is not None
     assert [str(each).removeprefix("config.toml:") for each in loaded.notes] == [
-        "4: clients.c.endpoints: note: 'endpoints' does nothing yet in this version",
-        "5: clients.c.rate: note: 'rate' does nothing yet in this version",
-        "9: integrations.a.websocket: note: 'websocket' does nothing yet in this version",
-        "10: integrations.a.limits[1].scope: note: there are no key pools yet: it limits the target",
-        "11: integrations.a.auth.type: note: auth type 'hmac' is not carried by an installed plugin yet: "
+        "4: integrations.a.websocket: note: 'websocket' does nothing yet in this version",
+        "5: integrations.a.limits[1].scope: note: there are no key pools yet: it limits the target",
+        "6: integrations.a.auth.type: note: auth type 'hmac' is not carried by an installed plugin yet: "
         "calls are answered with 503",
-        "11: integrations.a.auth.secret: note: a list of secrets is no key pool yet: its first one is used",
-        "14: integrations.a.on.429[0]: note: action 'refresh' acts as 'pass' in this version",
-        "16: integrations.a.on.5xx[0]: note: action 'queue' acts as 'pass' in this version",
+        "6: integrations.a.auth.secret: note: a list of secrets is no key pool yet: its first one is used",
+        "9: integrations.a.on.429[0]: note: action 'refresh' acts as 'pass' in this version",
+        "11: integrations.a.on.5xx[0]: note: action 'queue' acts as 'pass' in this version",
     ]
 
 
