@@ -20,6 +20,7 @@ from .listener import Listener
 from .logs import REDACTOR
 from .server import Server
 from .tasks import spawn
+from .tls import TlsFiles, listening_context
 from .watch import watch
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class App:
         self._path = path
         self._ports: set[int] = set()
         self.server = Server(compiled.table, registry)
+        self._tls = listening_context(compiled.table.config)
         self._listeners: dict[_Place, Listener] = {}
         self._admin_address = compiled.table.config.server.admin
         self._admin = Admin(self, self._admin_address, registry)
@@ -107,6 +109,7 @@ class App:
             REDACTOR.know({*old.vault.values(), *new.vault.values()})
             self.server.table = new
             await self._close_listeners(new.config)
+            self._renew(new.config)
             self._warn_of_restart(old.config, new.config)
             new.events.emit(Reloaded(ok=True))
             _log.info("the configuration was reloaded: %s", ", ".join(new.integrations) or "no integrations")
@@ -118,7 +121,7 @@ class App:
         try:
             for place, integration in _places(config).items():
                 if place not in self._listeners:
-                    listener = Listener(place[0], self.server, integration)
+                    listener = Listener(place[0], self.server, integration, tls=self._tls)
                     await listener.open()
                     opened.append(place)
                     self._listeners[place] = listener
@@ -138,10 +141,22 @@ class App:
             listener.close()
             listener.drain()
 
+    def _renew(self, config: Config) -> None:
+        """Apply to the listeners that stay open what may have changed."""
+        for listener in self.listeners:
+            listener.admit_users()
+        if self._tls is not None:
+            try:
+                listening_context(config, self._tls)
+            except TlsFiles as files:  # it could be used a moment ago, when the configuration was checked
+                _log.error("the listeners keep their certificate: %s", files)
+
     def _warn_of_restart(self, old: Config, new: Config) -> None:
         for key in ("admin", "state_dir", "token_dir"):
             if getattr(old.server, key) != getattr(new.server, key):
                 _log.warning("server.%s has changed; that needs a restart", key)
+        if (old.server.tls is None) is not (new.server.tls is None):
+            _log.warning("server.tls was added or taken away; that needs a restart")
 
     async def _drain(self) -> None:
         """Take nothing new, let what is under way end within the grace time, then cut it off."""

@@ -24,7 +24,8 @@ from .registry import Registry
 from .secrets import SecretMissing, Vault
 from .stamp import Stamp, stamp_of
 from .table import Table
-from .transport import TlsFiles, Upstream, tls_context
+from .tls import TlsFiles, listening_context, tls_context
+from .transport import Upstream
 
 if TYPE_CHECKING:
     from .config import Config, Loaded
@@ -233,6 +234,12 @@ class Compiler:
         ):
             for path, text in self._missing(where, options, vault):
                 self._problem(compiled, path, text)
+        if self._secrets:
+            try:
+                listening_context(config)
+            except TlsFiles as files:
+                for key, text in files.reasons.items():
+                    self._problem(compiled, ("server", "tls", key), text)
         for name, section in config.integrations.items():
             missing = self._missing(("integrations", name), section, vault)
             if missing:

@@ -20,7 +20,7 @@ from aiohttp.http import RawRequestMessage
 from aiohttp.http_exceptions import BadHttpMethod, LineTooLong
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 
-from .errors import BrokenBody, Malformed, OutriderError, Unavailable
+from .errors import BrokenBody, Malformed, OutriderError
 
 if TYPE_CHECKING:
     from .listener import Listener
@@ -72,12 +72,10 @@ class Connection(web.RequestHandler):
         self._shared_bytes = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take a connection, or say that there are too many."""
+        """Take a connection, or say why not."""
         super().connection_made(transport)
-        if not self.listener.opened(self):
-            refusal = Unavailable(
-                "too many connections", error_type="connection_limit_reached", retry_after_s=1
-            )
+        refusal = self.listener.opened(self)
+        if refusal is not None:
             self._messages.append((refusal, EMPTY_PAYLOAD))  # type: ignore[arg-type]
 
     def connection_lost(self, exc: BaseException | None) -> None:

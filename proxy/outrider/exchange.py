@@ -62,7 +62,7 @@ class Exchange:
         raw_headers: Iterable[Field],
         body: Body,
         *,
-        base: tuple[str, str] = ("", ""),
+        base: tuple[str, str, str] = ("", "", ""),
         named: frozenset[bytes] = NO_NAMES,
         started: float = 0.0,
     ) -> None:
@@ -107,8 +107,8 @@ class Exchange:
     @property
     def base(self) -> str:
         """Where the app finds the integration, e.g. `http://127.0.0.1:8080/stripe`: for Location."""
-        host, prefix = self._base
-        return f"http://{host}{prefix}"
+        scheme, host, prefix = self._base
+        return f"{scheme}://{host}{prefix}"
 
     @property
     def path(self) -> str:

@@ -6,13 +6,15 @@ import asyncio
 import contextlib
 import os
 import socket
+import ssl
 import stat
+import struct
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from .connection import KEEP_ALIVE_S, LINGER_S, MAX_FIELDS, MAX_LINE, READ_BUFFER, Connection
-from .errors import StartError
+from .connection import HEAD_S, KEEP_ALIVE_S, LINGER_S, MAX_FIELDS, MAX_LINE, READ_BUFFER, Connection
+from .errors import Forbidden, OutriderError, StartError, Unavailable
 
 if TYPE_CHECKING:
     from aiohttp.web import BaseRequest
@@ -21,14 +23,26 @@ if TYPE_CHECKING:
     from .server import Server
 
 BACKLOG = 1024
+#: struct ucred: pid, uid, gid.
+_UCRED = struct.Struct("3i")
 
 
 class Listener(web.Server):
     """One address on which apps call. It makes a `Connection` for each that is accepted."""
 
-    def __init__(self, address: Listen, server: Server, integration: str = "") -> None:
+    def __init__(
+        self,
+        address: Listen,
+        server: Server,
+        integration: str = "",
+        *,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         super().__init__(_unused, handler_cancellation=True)
         self.address = address
+        self._tls = None if address.is_unix else tls
+        self.scheme = "http" if self._tls is None else "https"
+        """How an app addresses it."""
         self.server = server
         self.integration = integration
         """The one integration that is reached here, "" for all."""
@@ -60,7 +74,7 @@ class Listener(web.Server):
         if self.address.is_unix:
             return f"unix:{self.address.path}"
         host = f"[{self.address.host}]" if ":" in self.address.host else self.address.host
-        return f"http://{host}:{self.port}"
+        return f"{self.scheme}://{host}:{self.port}"
 
     @property
     def port(self) -> int:
@@ -69,10 +83,14 @@ class Listener(web.Server):
             return self.address.port
         return int(self._listening.sockets[0].getsockname()[1])
 
-    def opened(self, connection: Connection) -> bool:
-        """Count a connection; whether there is room for it."""
+    def opened(self, connection: Connection) -> OutriderError | None:
+        """Count a connection; say why it is refused, where it is."""
         self._open.add(connection)
-        return self.server.opened()
+        if not self.server.opened():
+            return Unavailable("too many connections", error_type="connection_limit_reached", retry_after_s=1)
+        if self.address.is_unix:
+            return self._stranger(connection)
+        return None
 
     def closed(self, connection: Connection) -> None:
         """Forget a connection."""
@@ -81,7 +99,23 @@ class Listener(web.Server):
 
     async def open(self) -> None:
         """Start to accept. StartError in one line where that cannot be."""
-        self._listening = await open_socket(self.address, self)
+        self._listening = await open_socket(self.address, self, tls=self._tls)
+        self.admit_users()
+
+    def admit_users(self) -> None:
+        """Let other users reach a Unix socket where `server.uids` says which; nobody else otherwise."""
+        if self.address.is_unix:
+            os.chmod(self.address.path, 0o600 if self.server.table.config.server.uids is None else 0o666)
+
+    def _stranger(self, connection: Connection) -> Forbidden | None:
+        """Ask the system whose process connected to a Unix socket (unix(7), SO_PEERCRED)."""
+        uids = self.server.table.config.server.uids
+        if uids is None or connection.transport is None:
+            return None
+        peer = connection.transport.get_extra_info("socket")
+        credentials = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
+        _, uid, _ = _UCRED.unpack(credentials)
+        return None if uid in uids else Forbidden(f"user id {uid} is not among server.uids")
 
     def close(self) -> None:
         """Stop to accept; connections go on."""
@@ -102,7 +136,9 @@ class Listener(web.Server):
             connection.abort()
 
 
-async def open_socket(address: Listen, protocol: web.Server) -> asyncio.Server:
+async def open_socket(
+    address: Listen, protocol: web.Server, *, tls: ssl.SSLContext | None = None
+) -> asyncio.Server:
     """Bind and listen; the socket of a path is for this user alone (0600)."""
     loop = asyncio.get_running_loop()
     try:
@@ -111,7 +147,14 @@ async def open_socket(address: Listen, protocol: web.Server) -> asyncio.Server:
             server = await loop.create_unix_server(protocol, address.path, backlog=BACKLOG)
             os.chmod(address.path, stat.S_IRUSR | stat.S_IWUSR)
             return server
-        return await loop.create_server(protocol, address.host, address.port, backlog=BACKLOG)
+        return await loop.create_server(
+            protocol,
+            address.host,
+            address.port,
+            backlog=BACKLOG,
+            ssl=tls,
+            ssl_handshake_timeout=None if tls is None else HEAD_S,
+        )
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         if "address already in use" in reason or "already in use" in str(error):

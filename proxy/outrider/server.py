@@ -81,12 +81,12 @@ class Server:
         headers = message.headers
         refusal: OutriderError | None = None
         integration: Integration | None = None
-        rest, base = "", ("", "")
+        rest, base = "", ("", "", "")
         try:
             gate.check_request(message, table.max_body)
             host = table.hosts.find(headers)
             integration, rest, prefix = table.find(connection.listener.integration or host, message.path)
-            base = headers[hdrs.HOST], prefix
+            base = connection.listener.scheme, headers[hdrs.HOST], prefix
         except OutriderError as error:
             refusal = error
         to = table.nobody if integration is None else integration

@@ -20,6 +20,7 @@ from outrider.config import (
     Message,
     Retry,
     Server,
+    ServerTls,
     Timeout,
     Tls,
 )
@@ -42,6 +43,7 @@ MODELS = [
     Message,
     Retry,
     Server,
+    ServerTls,
     Timeout,
     Tls,
     Basic,

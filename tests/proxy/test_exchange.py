@@ -31,7 +31,7 @@ def exchange(raw: Raw = (), path: str = "/v1/x?q=1", named: frozenset[bytes] = f
         fields,
         raw,
         NO_BODY,
-        base=("localhost:8080", "/acme"),
+        base=("http", "localhost:8080", "/acme"),
         named=named,
         started=1000.0,
     )

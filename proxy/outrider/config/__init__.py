@@ -31,7 +31,7 @@ from .references import key_pools, secret_refs
 from .resilience import Breaker, Fallback, Jobs, Limit, Message, Retry, Timeout
 from .schema import json_schema
 from .secret import NameOrSecretRef, SecretRef, SecretRefs
-from .server import Client, Document, Server
+from .server import Client, Document, Server, ServerTls
 from .values import (
     ACTIONS,
     Day,
@@ -85,6 +85,7 @@ __all__ = [
     "SecretRef",
     "SecretRefs",
     "Server",
+    "ServerTls",
     "Size",
     "Text",
     "Timeout",

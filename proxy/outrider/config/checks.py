@@ -35,6 +35,8 @@ def check(config: Config, raw: Mapping[str, Any], vocabulary: Vocabulary, report
             )
     listeners = sorted(_listeners(config, raw, report), key=lambda listener: listener.written)
     _check_listeners(listeners, config, raw, report)
+    if config.server.uids is not None and not any(listener.at.is_unix for listener in listeners):
+        report.note(("server", "uids"), "is asked on Unix sockets, and there is none")
     for name, integration in config.integrations.items():
         path = ("integrations", name)
         _check_base_url(integration, path, listeners, vocabulary, report)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator
 
 from .call import Call
 from .host import HostName
@@ -30,6 +31,21 @@ _Listeners = Annotated[
 ]
 
 
+class ServerTls(Options):
+    """`server.tls`: the certificate that the proxy's TCP listeners show.
+
+    ```toml
+    [server]
+    tls = { cert = "server.pem", key = "server.key" }
+    ```
+
+    Relative paths are relative to the folder of the configuration. A new certificate is taken at a reload.
+    """
+
+    cert: PathText = Field(examples=["server.pem"])
+    key: PathText = Field(examples=["server.key"])
+
+
 class Server(Options):
     """`[server]`: where Outrider listens, and what it takes.
 
@@ -45,6 +61,8 @@ class Server(Options):
     grace = "30s"
     max_connections = 16384
     max_body = "5GiB"
+    uids = [1000]                # who may connect to Unix sockets
+    tls = { cert = "server.pem", key = "server.key" }
     ```
     """
 
@@ -62,6 +80,21 @@ class Server(Options):
     grace: Timespan = Field(30.0, description="how long requests under way may take to end on SIGTERM")
     max_connections: int = Field(16384, ge=1, description="more are refused")
     max_body: Size = Field(5 * 2**30, description="a longer request body is refused")
+    uids: tuple[Annotated[int, Field(ge=0)], ...] | None = Field(
+        None, min_length=1, description="the user ids that may connect to Unix sockets", examples=[[1000]]
+    )
+    tls: ServerTls | None = Field(
+        None,
+        description="for the proxy's TCP listeners",
+        examples=[{"cert": "server.pem", "key": "server.key"}],
+    )
+
+    @field_validator("uids")
+    @classmethod
+    def _peers_are_known(cls, uids: tuple[int, ...] | None) -> tuple[int, ...] | None:
+        if not hasattr(socket, "SO_PEERCRED"):
+            raise ValueError("only Linux tells who connects; leave it out")
+        return uids
 
 
 class Document(Options):

@@ -11,7 +11,6 @@ What must stay true:
 - whatever does not end at the end of a response closes its connection.
 """
 
-from .tls import TlsFiles, tls_context
 from .upstream import Upstream
 
-__all__ = ["TlsFiles", "Upstream", "tls_context"]
+__all__ = ["Upstream"]

@@ -1,8 +1,12 @@
-"""The TLS context of a target."""
+"""TLS contexts: of a target, and of the listeners."""
 
 from __future__ import annotations
 
 import ssl
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .config import Config
 
 
 class TlsFiles(Exception):
@@ -32,6 +36,26 @@ def tls_context(ca: str | None, cert: str | None, key: str | None) -> ssl.SSLCon
     if reasons:
         raise TlsFiles(reasons)
     return context
+
+
+def listening_context(config: Config, renew: ssl.SSLContext | None = None) -> ssl.SSLContext | None:
+    """Make the context of `server.tls`, None without; or put its files into one that is in use already.
+
+    TlsFiles names what is wrong; a context in use then stays as it is.
+    """
+    tls = config.server.tls
+    if tls is None:
+        return None
+    cert, key = str(config.folder / tls.cert), str(config.folder / tls.key)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.set_alpn_protocols(["http/1.1"])
+    try:
+        context.load_cert_chain(cert, key)
+        if renew is not None:
+            renew.load_cert_chain(cert, key)
+    except (OSError, ssl.SSLError) as error:
+        raise TlsFiles({"cert": f"{cert} with key {key} cannot be used: {_reason(error)}"}) from None
+    return context if renew is None else renew
 
 
 def _reason(error: OSError) -> str:

@@ -1,8 +1,10 @@
-"""TLS with a provider: an own authority, a client certificate, and a certificate nobody trusts."""
+"""TLS with a provider: an own authority, a client certificate, and a certificate nobody trusts; with the app."""
 
 import datetime
 import http.client
+import signal
 import ssl
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -11,15 +13,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from outrider.testing import FakeProvider, Sidecar
-from outrider.transport import tls_context
-from outrider.transport.tls import TlsFiles
+from outrider.compile import Compiler
+from outrider.registry import load_plugins
+from outrider.testing import FakeProvider, Sidecar, reply
+from outrider.tls import TlsFiles, tls_context
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+def make_certificate(folder: Path) -> tuple[Path, Path]:
     """A self-signed one for localhost, which is its own authority: certificate and key."""
-    folder = tmp_path_factory.mktemp("tls")
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.datetime.now(datetime.UTC)
@@ -43,6 +44,11 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
         )
     )
     return cert_file, key_file
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    return make_certificate(tmp_path_factory.mktemp("tls"))
 
 
 def ask(certificate: tuple[Path, Path], tls: str, *, wants_client: bool = False) -> tuple[int, str]:
@@ -89,3 +95,54 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     """At load, in one line."""
     with pytest.raises(TlsFiles, match=r"tls.ca: .*nope.pem cannot be used"):
         tls_context(str(tmp_path / "nope.pem"), None, None)
+
+
+def test_the_listeners_speak_tls(tmp_path: Path) -> None:
+    """`server.tls`: Location leads back to https, a new certificate is taken at a reload, HTTP is refused."""
+    cert, key = make_certificate(tmp_path)
+    with FakeProvider(lambda _: reply(302, b"", {"Location": f"{provider.url}/v1/next"})) as provider:
+        config = f"""
+            [server]
+            listen = "127.0.0.1:0"
+            admin = "127.0.0.1:0"
+            tls = {{ cert = "{cert}", key = "{key}" }}
+            [integrations.a]
+            base_url = "{provider.url}"
+        """
+        with Sidecar(config) as sidecar:
+            port = sidecar.port
+            assert sidecar.url == f"https://127.0.0.1:{sidecar.port}"
+            status, location, shown = get(sidecar.port, cert)
+            old = ssl.PEM_cert_to_DER_cert(cert.read_text())
+            make_certificate(tmp_path)
+            sidecar.signal(signal.SIGHUP)
+            sidecar.until_said("the configuration was reloaded")
+            renewed = get(sidecar.port, cert)[2]
+            with pytest.raises((ConnectionError, http.client.HTTPException)):
+                urllib.request.urlopen(f"http://127.0.0.1:{sidecar.port}/a/x", timeout=5)
+
+    assert (status, location) == (302, f"https://localhost:{port}/a/v1/next")
+    assert shown == old
+    assert renewed == ssl.PEM_cert_to_DER_cert(cert.read_text()) != old
+
+
+def get(port: int, cert: Path) -> tuple[int, str, bytes]:
+    """Status, Location, and the certificate that was shown."""
+    context = ssl.create_default_context(cafile=str(cert))
+    connection = http.client.HTTPSConnection("localhost", port, timeout=5, context=context)
+    connection.request("GET", "/a/v1/x")
+    shown = connection.sock.getpeercert(binary_form=True)
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    return answer.status, answer.getheader("Location") or "", shown
+
+
+def test_a_certificate_of_the_listeners_that_is_not_there_is_named(tmp_path: Path) -> None:
+    """At load, at its key."""
+    (tmp_path / "config.toml").write_text('[server]\ntls = { cert = "a.pem", key = "b.pem" }\n')
+
+    compiled = Compiler(tmp_path / "config.toml", load_plugins()).compile()
+
+    said = f"{tmp_path}/a.pem with key {tmp_path}/b.pem cannot be used: no such file or directory"
+    assert [(one.line, one.where, one.text) for one in compiled.problems] == [(2, "server.tls.cert", said)]
