@@ -9,29 +9,19 @@ import json
 import logging
 import os
 import resource
-import socket
 import sys
 from pathlib import Path
 
 import click
 
 from . import __version__
-from .compile import Compiled, Compiler
+from .commands import compile_or_exit, config_option, connect, table_of
 from .config import Listen, json_schema, load
 from .errors import OutriderError, StartError
 from .logs import configure
 from .registry import Registry, load_plugins
 
 PR_SET_DUMPABLE = 4
-
-config_option = click.option(
-    "--config",
-    "path",
-    type=click.Path(path_type=Path),
-    default=Path("config.toml"),
-    show_default=True,
-    help="The file that describes the integrations.",
-)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -52,7 +42,7 @@ def run(registry: Registry, path: Path) -> None:
         ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
     _raise_open_files()
     configure()
-    compiled = _compile(registry, path, aside=True)
+    compiled = compile_or_exit(registry, path, aside=True)
     for note in compiled.notes:
         logging.getLogger("outrider").warning("%s", note)
     assert compiled.table is not None
@@ -83,7 +73,7 @@ def check(registry: Registry, path: Path, no_secrets: bool, schema: bool) -> Non
     if schema:
         click.echo(json.dumps(json_schema(registry.vocabulary), indent=2))
         return
-    compiled = _compile(registry, path, secrets=not no_secrets)
+    compiled = compile_or_exit(registry, path, secrets=not no_secrets)
     for note in compiled.notes:
         click.echo(str(note))
     assert compiled.table is not None
@@ -96,10 +86,9 @@ def check(registry: Registry, path: Path, no_secrets: bool, schema: bool) -> Non
 @click.pass_obj
 def show(registry: Registry, path: Path) -> None:
     """Print the compiled stack of each integration on one line."""
-    compiled = _compile(registry, path, secrets=False)
-    assert compiled.table is not None
-    width = max((len(name) for name in compiled.table.integrations), default=0)
-    for name, integration in compiled.table.integrations.items():
+    table = table_of(registry, path)
+    width = max((len(name) for name in table.integrations), default=0)
+    for name, integration in table.integrations.items():
         click.echo(f"{name:{width}}  {integration.describe()}")
 
 
@@ -112,10 +101,9 @@ def explain(registry: Registry, method: str, target: str, path: Path) -> None:
     """Say what would happen to a call: outrider explain POST /stripe/v1/charges."""
     from .explain import explain as lines_of
 
-    compiled = _compile(registry, path, secrets=False)
-    assert compiled.table is not None
+    table = table_of(registry, path)
     try:
-        lines = lines_of(compiled.table, method.upper(), target)
+        lines = lines_of(table, method.upper(), target)
     except OutriderError as error:
         raise StartError(error.detail) from None
     width = max(len(label) for label, _ in lines)
@@ -151,7 +139,7 @@ def health(registry: Registry, path: Path) -> None:
     loaded = load(path, registry.vocabulary)
     admin = loaded.config.server.admin if loaded.config is not None else Listen("127.0.0.1", 8081)
     try:
-        with _connect(admin) as connection:
+        with connect(admin) as connection:
             connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             well = connection.recv(64).startswith(b"HTTP/1.1 200 ")
     except OSError:
@@ -159,19 +147,6 @@ def health(registry: Registry, path: Path) -> None:
     if not well:
         click.echo(f"outrider: the admin listener at {admin} does not answer", err=True)
         sys.exit(1)
-
-
-def _connect(address: Listen) -> socket.socket:
-    if address.is_unix:
-        connection = socket.socket(socket.AF_UNIX)
-        try:
-            connection.connect(address.path)
-        except OSError:
-            connection.close()
-            raise
-        return connection
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address.host, address.host)
-    return socket.create_connection((host, address.port), timeout=3)
 
 
 def main() -> None:
@@ -185,16 +160,6 @@ def main() -> None:
         for line in str(error).splitlines():
             click.echo(f"outrider: {line}", err=True)
         sys.exit(2)
-
-
-def _compile(registry: Registry, path: Path, *, secrets: bool = True, aside: bool = False) -> Compiled:
-    """Compile, or print every problem, `aside` on stderr, and end with exit code 2."""
-    compiled = Compiler(path, registry, secrets=secrets).compile()
-    if compiled.table is None:
-        for problem in compiled.problems:
-            click.echo(str(problem), err=aside)
-        sys.exit(2)
-    return compiled
 
 
 def _sleepers(names: list[str]) -> str:
