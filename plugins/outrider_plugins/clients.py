@@ -17,7 +17,7 @@ from outrider.plugin import (
     hookimpl,
 )
 
-from .limits.turns import Bucket
+from .limits.meter import Bucket
 
 # The clients of a configuration, by the events of its load, which the hooks of one load share.
 _BUCKETS: WeakKeyDictionary[Events, Mapping[str, Bucket]] = WeakKeyDictionary()

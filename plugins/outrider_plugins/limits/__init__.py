@@ -25,7 +25,8 @@ from outrider.plugin import (
 )
 
 from .learned import Learned, read, retry_after
-from .turns import Meter, Meters, Turns, WouldWait
+from .meter import Meter
+from .turns import Meters, Turns, WouldWait
 
 #: How long a call waits for what a provider's response holds back, where no limit says otherwise.
 _WAIT_S = 5.0
