@@ -16,7 +16,7 @@ from .errors import AttemptFailed, OutriderError, Rubbish, StartError, TooSlow, 
 from .events import AttemptDone, Events, tell
 from .exchange import Attempt, Exchange
 from .gate import Hosts, host_of_listener
-from .integration import DEFAULT_TIMEOUT, Integration, Target
+from .integration import Integration, Target
 from .layers import OUTER, Layer, Placed, Stage, arrange, compose
 from .provider import LocalProvider, Provider
 from .query import without_parameters
@@ -174,18 +174,11 @@ class Compiler:
         """Make the instance of a provider. StartError names the plugin where that fails."""
         plugin = self._registry.owner("provider", name)
         try:
-            provider = self._registry.providers[name]()
+            return self._registry.providers[name]()
         except Exception as error:
             raise StartError(
                 f"plugin '{plugin}': provider '{name}' raised {type(error).__name__}: {error}"
             ) from error
-        for key in provider.timeout:
-            if key not in DEFAULT_TIMEOUT:
-                raise StartError(
-                    f"plugin '{plugin}': provider '{name}': there is no timeout '{key}'; "
-                    f"known are {', '.join(DEFAULT_TIMEOUT)}"
-                )
-        return provider
 
     def _tls(self, section: IntegrationConfig) -> ssl.SSLContext | None:
         tls = section.tls

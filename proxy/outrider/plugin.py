@@ -33,6 +33,7 @@ from .events import (
     TargetRecovered,
 )
 from .exchange import Attempt, Exchange
+from .facts import Plan, Published, Sign, StatusPage, Urls, json_of
 from .headers import Field, Headers, field
 from .hookspecs import API_VERSION, hookimpl
 from .integration import Integration, Target, Timeout
@@ -78,9 +79,11 @@ __all__ = [
     "Open",
     "Options",
     "OutriderError",
+    "Plan",
     "PluginRaised",
     "Problem",
     "Provider",
+    "Published",
     "Rate",
     "Refused",
     "Reloaded",
@@ -91,7 +94,9 @@ __all__ = [
     "SecretRef",
     "SecretRefs",
     "Send",
+    "Sign",
     "Stage",
+    "StatusPage",
     "Target",
     "TargetFailed",
     "TargetRecovered",
@@ -99,9 +104,11 @@ __all__ = [
     "TooSlow",
     "Unavailable",
     "Unreachable",
+    "Urls",
     "Whole",
     "field",
     "hookimpl",
+    "json_of",
     "key_of",
     "respond",
     "spawn",

@@ -20,9 +20,9 @@ from . import hookspecs
 from .auth import AuthType
 from .config import Options, Vocabulary
 from .errors import StartError
-from .headers import field as header_field
 from .hookspecs import API_VERSION, PROJECT
 from .provider import Provider
+from .provider_check import check_provider
 
 GROUP = "outrider"
 
@@ -53,6 +53,7 @@ class Registry:
         self._owners: dict[tuple[str, str], str] = {}
         for plugin, provider in self.each("outrider_providers"):
             self._claim(plugin, "provider", _provider_name(plugin, provider), provider, self.providers)
+            check_provider(plugin, provider)
         for plugin, name in self.each("outrider_auth_types"):
             self._claim(
                 plugin, "auth type", name, self._given(plugin, "outrider_auth_types")[name], self.auth_types
@@ -197,8 +198,6 @@ def _provider_name(plugin: str, provider: Any) -> str:
     name = getattr(provider, "name", "")
     if not isinstance(name, str) or not name:
         raise StartError(f"plugin '{plugin}': a provider has no name; set `name = \"...\"` in its class")
-    for field_name in getattr(provider, "credential_headers", ()):
-        header_field(field_name, "")
     return name
 
 

@@ -1,43 +1,58 @@
-"""OpenAI. Facts: https://platform.openai.com/docs/api-reference and its rate-limit guide, November 2026."""
+"""OpenAI. `/v1` is part of the base URL that its SDK takes, so it is not part of ours."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import ClassVar
+from collections.abc import Iterable
 
-from outrider.plugin import Problem, Provider, Response, hookimpl
+from outrider.plugin import Plan, Provider, Published, Sign, StatusPage, hookimpl
 
-#: What a spent quota says, under the same 429 as "slow down": no wait helps.
-_SPENT = ("insufficient_quota", "billing_hard_limit_reached")
+_LIMITS = "https://developers.openai.com/api/docs/guides/rate-limits"
 
 
 class OpenAI(Provider):
-    """The model API. `/v1` is part of the base URL that its SDK takes, so it is not part of ours."""
+    """The model API."""
 
     name = "openai"
+    title = "OpenAI"
     base_url = "https://api.openai.com"
     documentation = "https://platform.openai.com/docs/api-reference"
-    sdk = "openai"
+    source = _LIMITS
+    as_of = "2026-11-23"
+    unsure = ("error", "quota_signs")
     # The SDK itself waits ten minutes for an answer (x-stainless-read-timeout: 600).
-    timeout: ClassVar[Mapping[str, float]] = {"response": 600.0, "idle": 600.0, "total": 600.0}
+    timeout = {"response": 600.0, "idle": 600.0, "total": 600.0}
 
-    def should_retry(self, response: Response) -> bool | None:
-        """Give OpenAI's own word, which its SDKs obey: `x-should-retry`."""
-        if response.status == 429 and any(word in response.text for word in _SPENT):
-            return False
-        word = response.headers.get("x-should-retry")
-        return {"true": True, "false": False}.get(word or "")
+    auth = {"type": "bearer"}
+    secrets = {"token": "OPENAI_API_KEY"}
+    probe = "GET /v1/models"
 
-    def error_body(self, problem: Problem) -> Mapping[str, object]:
-        """Give the envelope that the SDK makes an `APIStatusError` of."""
-        return {
-            "error": {
-                "message": f"{problem.detail} ({problem.outrider_id})",
-                "type": "invalid_request_error" if problem.status < 500 else "server_error",
-                "param": None,
-                "code": problem.type.removeprefix("urn:outrider:").replace("-", "_"),
-            }
-        }
+    plans = {
+        "tier": Plan(
+            (Published(per="model", note="requests and tokens, by tier: responses say"),),
+            source=_LIMITS,
+            as_of="2026-11-23",
+        )
+    }
+    limit_headers = {
+        "x-ratelimit-limit-requests": "60",
+        "x-ratelimit-remaining-requests": "59",
+        "x-ratelimit-reset-requests": "1s",
+        "x-ratelimit-limit-tokens": "150000",
+        "x-ratelimit-remaining-tokens": "149984",
+        "x-ratelimit-reset-tokens": "6m0s",
+    }
+    quota_signs = (Sign(429, words=("insufficient_quota", "billing_hard_limit_reached")),)
+
+    error = {
+        "error": {"message": "{message}", "type": "{code}", "param": None, "code": "{code}"},
+    }
+    status_page = StatusPage(
+        "https://status.openai.com",
+        feed="https://status.openai.com/api/v2/summary.json",
+        shape="statuspage",
+    )
+    sdk = "openai"
+    sdk_setup = 'OpenAI(api_key="x", base_url="{url}/v1", max_retries=0)'
 
 
 @hookimpl

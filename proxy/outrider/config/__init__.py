@@ -45,7 +45,7 @@ from .values import (
     Text,
     Timespan,
 )
-from .vocabulary import ProviderFacts, Vocabulary
+from .vocabulary import PlanFacts, ProviderFacts, Vocabulary
 
 __all__ = [
     "ACTIONS",
@@ -78,6 +78,7 @@ __all__ = [
     "Options",
     "Parsed",
     "PathText",
+    "PlanFacts",
     "Problem",
     "ProviderFacts",
     "Rate",

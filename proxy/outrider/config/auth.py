@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from .lines import KeyPath
 from .options import Options
@@ -21,11 +23,18 @@ class Auth:
     pending: bool
 
 
-def read_auth(raw: object, path: KeyPath, vocabulary: Vocabulary, report: Report) -> Auth | None:
-    """Check an `auth` table; None when its type cannot be told. No text repeats a value of it."""
+def read_auth(
+    raw: object, path: KeyPath, vocabulary: Vocabulary, report: Report, usual: Mapping[str, Any]
+) -> Auth | None:
+    """Check an `auth` table; None when its type cannot be told. No text repeats a value of it.
+
+    `usual` is the provider's own table: it fills in what the file leaves out, while the type is the same.
+    """
     if not isinstance(raw, dict):
         report.problem(path, 'must be a table, e.g. auth = { type = "bearer", token = "env:NAME" }')
         return None
+    if usual and raw.get("type", usual["type"]) == usual["type"]:
+        raw = {**usual, **raw}
     types = {**PENDING_AUTH_TYPES, **vocabulary.auth_types}
     known = ", ".join(sorted(types))
     if "type" not in raw:

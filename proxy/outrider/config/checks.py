@@ -163,7 +163,8 @@ def _check_base_url(
         return
     if base_url is None:
         if name is not None and (*path, "base_url") not in report.bad:
-            text = f'provider {name!r} has no base URL of its own; write base_url = "https://..." too'
+            form = vocabulary.providers[name].base_url_form or "https://..."
+            text = f'provider {name!r} has no base URL of its own; write base_url = "{form}" too'
             report.problem(where, text)
         elif not {(*path, "base_url"), where} & report.bad:
             report.problem(path, 'goes nowhere; write provider = "..." or base_url = "https://..."')

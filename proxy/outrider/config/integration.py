@@ -86,8 +86,9 @@ class IntegrationConfig(Options):
     listen = "127.0.0.1:8090"            # a listener of its own
     ```
 
-    A table that was not given is None. `name`, `auth_type`, `auth_pending` and `tables` are no keys of the
-    file: they are the table's name, what its `auth` table says, and the tables that plugins claim.
+    A table that was not given is None. `name`, `auth_type`, `auth_pending`, `limits_of_plan` and `tables` are
+    no keys of the file: they are the table's name, what its `auth` table says, whether `limits` are what the
+    provider publishes for `plan`, and the tables that plugins claim.
     """
 
     name: str = ""
@@ -100,7 +101,7 @@ class IntegrationConfig(Options):
     purpose: str = ""
     documentation: str = ""
     sdk: str = ""
-    plan: Text | None = Field(None, description="which of the provider's plans you are on")
+    plan: Text | None = Field(None, description="which of the provider's plans you are on: its limits")
     endpoints_only: bool = Field(False, description="true: only the endpoints listed")
     websocket: bool = Field(False, description="true: an Upgrade is let through")
     listen: Listen | None = Field(None, description="a listener of its own", examples=["127.0.0.1:8090"])
@@ -109,6 +110,7 @@ class IntegrationConfig(Options):
     auth: InstanceOf[Options] | None = None
     auth_type: str | None = None
     auth_pending: bool = False
+    limits_of_plan: bool = False
     limits: tuple[Limit, ...] | None = Field(None, examples=[[{"rate": "25/s"}]])
     retry: Retry | None = Field(None, examples=[{"attempts": 4}])
     breaker: Breaker | None = Field(None, examples=[{"failures": 5}])
@@ -119,7 +121,7 @@ class IntegrationConfig(Options):
     tables: dict[str, InstanceOf[Options]] = Field(default_factory=dict)
 
 
-MADE_BY_US = frozenset({"name", "auth_type", "auth_pending", "tables"})
+MADE_BY_US = frozenset({"name", "auth_type", "auth_pending", "limits_of_plan", "tables"})
 """The fields of IntegrationConfig that are no keys of the file."""
 
 INTEGRATION_KEYS = tuple(key for key in IntegrationConfig.model_fields if key not in MADE_BY_US)

@@ -48,8 +48,14 @@ def json_schema(vocabulary: Vocabulary) -> dict[str, Any]:
         del integration["properties"][key]
     integration["properties"]["auth"] = {
         "oneOf": [
-            _of_type(name, definitions[name_of(options)]) for name, options in sorted(auth_types.items())
+            *(_of_type(name, definitions[name_of(options)]) for name, options in sorted(auth_types.items())),
+            {"type": "object", "not": {"required": ["type"]}, "title": "the provider's usual auth type"},
         ]
+    }
+    # Only a provider has a usual type.
+    integration |= {
+        "if": {"not": {"required": ["provider"]}},
+        "then": {"properties": {"auth": {"required": ["type"]}}},
     }
     for key, table in sorted(vocabulary.tables.items()):
         integration["properties"][key] = places[table, "validation"]

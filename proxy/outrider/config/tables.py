@@ -10,7 +10,7 @@ from .auth import read_auth
 from .integration import INTEGRATION_KEYS, Config, IntegrationConfig
 from .lines import KeyPath
 from .options import Options
-from .problems import Report, unknown_key
+from .problems import Report, did_you_mean, unknown_key
 from .read import is_table, read_table
 from .server import Client, Document, Server
 from .values import parse_client_name, parse_name
@@ -65,7 +65,10 @@ def _read_integration(
         if key not in known:
             report.problem((*path, key), unknown_key(key, known))
     made: dict[str, Any] = {"name": name}
-    if "auth" in raw and (auth := read_auth(raw["auth"], (*path, "auth"), vocabulary, report)):
+    named = raw.get("provider")
+    provider = vocabulary.providers.get(named) if isinstance(named, str) else None
+    usual = provider.auth if provider is not None else {}
+    if "auth" in raw and (auth := read_auth(raw["auth"], (*path, "auth"), vocabulary, report, usual)):
         made |= {"auth": auth.options, "auth_type": auth.type, "auth_pending": auth.pending}
     tables: dict[str, Options] = {}
     for key in raw.keys() & vocabulary.tables.keys():
@@ -73,4 +76,12 @@ def _read_integration(
         if table is not None:
             tables[key] = table
     own = {key: value for key, value in raw.items() if key in INTEGRATION_KEYS and key != "auth"}
+    plan = own.get("plan")
+    if provider is not None and provider.plans and isinstance(plan, str):
+        if plan not in provider.plans:
+            near = did_you_mean(plan, provider.plans) or ";"
+            text = f"provider {named!r} has no such plan{near} known are {', '.join(provider.plans)}"
+            report.problem((*path, "plan"), text)
+        elif "limits" not in own:
+            made |= {"limits": provider.plans[plan].kept() or None, "limits_of_plan": True}
     return read_table(IntegrationConfig, own, path, report, made={**made, "tables": tables})

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from .integration import INTEGRATION_KEYS, MADE_BY_US
 from .options import Options
+from .resilience import Limit
 
 
 class ProviderFacts(Protocol):
@@ -16,6 +17,25 @@ class ProviderFacts(Protocol):
     @property
     def base_url(self) -> str | None:
         """Where the provider is; None when every integration of it must say so."""
+
+    @property
+    def base_url_form(self) -> str:
+        """What that looks like then, `"https://{shop}.acme.example"`; "" where nothing is known."""
+
+    @property
+    def auth(self) -> Mapping[str, Any]:
+        """The usual `auth` table, without secrets; its `type` may be left out in the file."""
+
+    @property
+    def plans(self) -> Mapping[str, PlanFacts]:
+        """What it publishes, by the names that `plan` may have; empty: `plan` is for people."""
+
+
+class PlanFacts(Protocol):
+    """What the configuration needs to know of a plan."""
+
+    def kept(self) -> tuple[Limit, ...]:
+        """Give the limits that an integration on this plan has, unless the file gives its own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import pytest
 from pydantic import Field
 
 from outrider.config import (
+    Limit,
     Loaded,
     NameOrSecretRef,
     Options,
+    PlanFacts,
     SecretRef,
     SecretRefs,
     Timespan,
@@ -47,16 +49,30 @@ class Cache(Options):
     key: SecretRef | None = None
 
 
-class Stripe:
-    base_url: ClassVar[str | None] = "https://api.stripe.com"
+class Live:
+    def kept(self) -> tuple[Limit, ...]:
+        return (Limit.model_validate({"rate": "100/s"}),)
 
 
-class Sendgrid:
-    base_url: ClassVar[str | None] = "https://api.sendgrid.com"
-
-
-class Homeless:
+class Facts:
     base_url: ClassVar[str | None] = None
+    base_url_form: ClassVar[str] = ""
+    auth: ClassVar[Mapping[str, Any]] = {}
+    plans: ClassVar[Mapping[str, PlanFacts]] = {}
+
+
+class Stripe(Facts):
+    base_url = "https://api.stripe.com"
+    auth: ClassVar[Mapping[str, Any]] = {"type": "bearer"}
+    plans: ClassVar[Mapping[str, PlanFacts]] = {"live": Live()}
+
+
+class Sendgrid(Facts):
+    base_url = "https://api.sendgrid.com"
+
+
+class Homeless(Facts):
+    base_url_form = "https://{shop}.homeless.example"
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ def test_an_integration_must_go_somewhere(problems):
         '[integrations.a]\npurpose = "x"\n[integrations.b]\nprovider = "homeless"',
         '1: integrations.a: goes nowhere; write provider = "..." or base_url = "https://..."',
         "4: integrations.b.provider: provider 'homeless' has no base URL of its own; "
-        'write base_url = "https://..." too',
+        'write base_url = "https://{shop}.homeless.example" too',
     )
     check(problems, '[integrations.b]\nprovider = "homeless"\nbase_url = "https://b"')
 

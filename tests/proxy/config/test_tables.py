@@ -107,3 +107,37 @@ def test_what_is_right_in_a_bad_table_is_kept_for_the_checks_that_follow():
     assert retry == Retry(budget=0.5)
     assert fallback == Fallback(targets=("b",), message={})
     assert len(report.problems) == 3
+
+
+def test_a_provider_s_usual_auth_needs_no_type(read):
+    """What the file says replaces it key by key; another type replaces it as a whole."""
+    config = read('[integrations.a]\nprovider = "stripe"\nauth = { token = "env:A" }').config
+    assert config is not None
+    assert config.integrations["a"].auth_type == "bearer"
+
+    other = read(
+        '[integrations.a]\nprovider = "stripe"\nauth = { type = "basic", username = "u", password = "env:A" }'
+    ).config
+    assert other is not None
+    assert other.integrations["a"].auth_type == "basic"
+
+
+def test_a_plan_gives_its_published_limits(read):
+    """The file's own limits go before them."""
+    config = read('[integrations.a]\nprovider = "stripe"\nplan = "live"').config
+    assert config is not None
+    assert [str(limit.rate) for limit in config.integrations["a"].limits] == ["100/s"]
+    assert config.integrations["a"].limits_of_plan
+
+    own = read('[integrations.a]\nprovider = "stripe"\nplan = "live"\nlimits = [{ rate = "5/s" }]').config
+    assert own is not None
+    assert [str(limit.rate) for limit in own.integrations["a"].limits] == ["5/s"]
+    assert not own.integrations["a"].limits_of_plan
+
+
+def test_an_unknown_plan_names_the_known(problems):
+    """Where the provider has plans; else it is a word for people."""
+    assert problems('[integrations.a]\nprovider = "stripe"\nplan = "live2"') == [
+        "3: integrations.a.plan: provider 'stripe' has no such plan; did you mean 'live'? known are live"
+    ]
+    assert problems('[integrations.a]\nprovider = "sendgrid"\nplan = "Pro"') == []
