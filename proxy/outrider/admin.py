@@ -1,26 +1,34 @@
-"""The admin listener: metrics, health, the console. A plain aiohttp application behind the same gate."""
+"""The admin listener: metrics, health, the console. A plain aiohttp application behind the same gate.
+
+What aiohttp answers by itself (malformed requests, unknown paths, an exception) is answered here, in the
+words of every other refusal: nothing of the request and no version is in it.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import hmac
+import logging
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import BadHttpMethod, HttpProcessingError
 
 from . import gate
 from .clients import bearer_or_basic
-from .errors import Malformed, OutriderError, Unauthorized
+from .connection import MAX_FIELDS, MAX_LINE, has_request_line, refusal_of, unknown_method
+from .errors import Malformed, NotFound, OutriderError, Unauthorized
 from .ids import exchange_id
 from .listener import open_socket
 from .problem import answer
 
 if TYPE_CHECKING:
-    import asyncio
-
     from .app import App
     from .config import Listen
     from .registry import Registry
+
+_log = logging.getLogger("outrider")
 
 APP: web.AppKey[App] = web.AppKey("outrider")
 """Where a route finds the App: `request.app[APP]`."""
@@ -40,7 +48,7 @@ _READ = ("GET", "HEAD")
 #: Health says nothing that a probe must not know, and probes have no token.
 _OPEN = ("/healthz", "/readyz")
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 class Admin:
@@ -49,7 +57,7 @@ class Admin:
     def __init__(self, app: App, address: Listen, registry: Registry) -> None:
         self._app = app
         self._address = address
-        application = web.Application(middlewares=[self._guard])
+        application = web.Application()
         application[APP] = app
         application.router.add_get("/healthz", _healthz)
         application.router.add_get("/readyz", _readyz)
@@ -57,16 +65,16 @@ class Admin:
         for _, route in registry.each("outrider_admin_routes"):
             application.router.add_routes([route])
         application.on_response_prepare.append(_finish)
-        self._runner = web.AppRunner(
-            application, access_log=None, keepalive_timeout=15.0, lingering_time=0, auto_decompress=False
-        )
+        self._runner = web.AppRunner(application)
         self._listening: asyncio.Server | None = None
 
     async def open(self) -> None:
         """Start to accept. StartError in one line where that cannot be."""
         await self._runner.setup()
-        assert self._runner.server is not None
-        self._listening = await open_socket(self._address, self._runner.server)
+        server = self._runner.server
+        assert server is not None
+        server.request_handler = self._guarded(server.request_handler)
+        self._listening = await open_socket(self._address, lambda: _Visit(server))
 
     @property
     def url(self) -> str:
@@ -82,21 +90,29 @@ class Admin:
             self._listening.close()
         await self._runner.cleanup()
 
-    @web.middleware
-    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        try:
-            self._check(request)
-        except OutriderError as error:
-            made = answer(error, id=exchange_id(), integration=None)
-            return web.Response(
-                status=made.status,
-                body=await made.body.read(),
-                headers=[(name.decode(), value.decode()) for name, value in made.headers],
-            )
-        return await handler(request)
+    def _guarded(self, handler: Handler) -> Handler:
+        """Give the handler that asks the gate first, and words what the application refuses."""
 
-    def _check(self, request: web.Request) -> None:
+        async def guarded(request: web.BaseRequest) -> web.StreamResponse:
+            try:
+                self._check(request)
+                return await handler(request)
+            except OutriderError as error:
+                return _refusal(error)
+            except web.HTTPException as exception:
+                if exception.status < 400 or exception.content_type != "text/plain":
+                    raise
+                refusal = _refusal(_worded(exception.status))
+                if "Allow" in exception.headers:
+                    refusal.headers["Allow"] = exception.headers["Allow"]
+                return refusal
+
+        return guarded
+
+    def _check(self, request: web.BaseRequest) -> None:
         gate.check_target(request.raw_path)
+        if request.headers.get("Expect", "100-continue").lower() != "100-continue":
+            raise _worded(417)
         if request.method not in gate.METHODS:
             raise Malformed("the method is not one that is understood", status=501)
         config = self._app.table.config
@@ -114,6 +130,65 @@ class Admin:
         ]
         if not any(hmac.compare_digest(one.encode("utf-8", "surrogateescape"), token) for one in offered):
             raise Unauthorized("the admin listener wants admin_token as a Bearer")
+
+
+class _Visit(web.RequestHandler):
+    """One connection to the admin listener."""
+
+    __slots__ = ("_begins_well",)
+
+    def __init__(self, server: web.Server) -> None:
+        # The two limits differ, so that which one was passed can be told.
+        super().__init__(
+            server,
+            loop=asyncio.get_running_loop(),
+            access_log=None,  # type: ignore[arg-type]
+            keepalive_timeout=15.0,
+            lingering_time=0,
+            auto_decompress=False,
+            max_line_size=MAX_LINE - 1,
+            max_field_size=MAX_LINE,
+            max_headers=MAX_FIELDS,
+        )
+        self._begins_well = False
+
+    def data_received(self, data: bytes) -> None:
+        """Parse; remember whether it began as a request does, for the answer to an unknown method."""
+        self._begins_well = has_request_line(data)
+        super().data_received(data)
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer what is not HTTP, and what a route raised; only the second is worth a line of the log."""
+        if isinstance(exc, HttpProcessingError):
+            unknown = isinstance(exc, BadHttpMethod) and self._begins_well
+            response = _refusal(unknown_method() if unknown else refusal_of(exc))
+        else:
+            _log.error("the admin's route for %s raised", request.path, exc_info=exc)
+            response = _refusal(OutriderError("a mistake of Outrider's own; its log has the details"))
+        response.force_close()
+        return response
+
+
+def _refusal(error: OutriderError) -> web.Response:
+    made = answer(error, id=(id := exchange_id()), integration=None)
+    fields: list[tuple[str, Any]] = [(name.decode(), value.decode()) for name, value in made.headers]
+    return web.Response(
+        status=made.status, body=made.body.take(), headers=[*fields, *HEADERS.items(), ("Outrider-Id", id)]
+    )
+
+
+def _worded(status: int) -> OutriderError:
+    """Say in our words what aiohttp refuses by itself."""
+    if status == 404:
+        return NotFound("there is no such page here")
+    words = {405: "the method is not for this path", 417: "only 100-continue can be expected"}
+    return Malformed(words.get(status, "the request cannot be served"), status=status)
 
 
 async def _finish(request: web.Request, response: web.StreamResponse) -> None:

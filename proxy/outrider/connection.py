@@ -230,13 +230,28 @@ class Connection(web.RequestHandler):
     def _malformed(self, error: Any, data: bytes) -> Malformed:
         """Say what the parser found, by the status that fits (RFC 9110 section 15.5)."""
         cause = error.exc
-        if isinstance(cause, LineTooLong):
-            return _line_too_long() if cause.args[1] < MAX_LINE else _too_large()
-        if "Too many headers" in str(cause):
-            return _too_large()
-        if isinstance(cause, BadHttpMethod) and self._head_bytes == 0 and _REQUEST_LINE.match(data):
-            return Malformed("the method is not one that is passed on", status=501)
-        return _not_http()
+        if isinstance(cause, BadHttpMethod) and self._head_bytes == 0 and has_request_line(data):
+            return unknown_method()
+        return refusal_of(cause)
+
+
+def has_request_line(data: bytes) -> bool:
+    """Whether bytes begin with what may be a request of HTTP/1, whatever its method."""
+    return _REQUEST_LINE.match(data) is not None
+
+
+def unknown_method() -> Malformed:
+    """Give the refusal of a method that is none of HTTP's."""
+    return Malformed("the method is not one that is passed on", status=501)
+
+
+def refusal_of(cause: BaseException) -> Malformed:
+    """Word what aiohttp's parser found; its line limit is MAX_LINE - 1, that of a field MAX_LINE."""
+    if isinstance(cause, LineTooLong):
+        return _line_too_long() if cause.args[1] < MAX_LINE else _too_large()
+    if "Too many headers" in str(cause):
+        return _too_large()
+    return _not_http()
 
 
 def _not_http() -> Malformed:

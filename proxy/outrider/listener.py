@@ -9,6 +9,7 @@ import socket
 import ssl
 import stat
 import struct
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -137,7 +138,10 @@ class Listener(web.Server):
 
 
 async def open_socket(
-    address: Listen, protocol: web.Server, *, tls: ssl.SSLContext | None = None
+    address: Listen,
+    protocol: Callable[[], asyncio.BaseProtocol],
+    *,
+    tls: ssl.SSLContext | None = None,
 ) -> asyncio.Server:
     """Bind and listen; the socket of a path is for this user alone (0600)."""
     loop = asyncio.get_running_loop()
