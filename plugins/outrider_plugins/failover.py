@@ -66,7 +66,7 @@ class Failover:
                     break
                 if not self._may_move(exchange, origin, outcome):
                     break
-                reason = str(outcome.status) if isinstance(outcome, Response) else key_of(outcome)
+                reason = str(origin.status_of(outcome)) if isinstance(outcome, Response) else key_of(outcome)
                 self._events.emit(FailedOver(exchange, origin, to, reason))
                 exchange.target = self._mapped(own_target)
                 if isinstance(outcome, Response):
@@ -89,9 +89,10 @@ class Failover:
         if not exchange.body.replayable:
             return False
         if isinstance(outcome, Response):
-            if "failover" not in self._on.status(outcome.status):
+            status = origin.status_of(outcome)
+            if "failover" not in self._on.status(status):
                 return False
-            return exchange.idempotent_at(origin) or outcome.status in (401, 403, 404, 429)
+            return exchange.idempotent_at(origin) or status in (401, 403, 404, 429)
         if "failover" not in self._on.error(outcome):
             return False
         return exchange.idempotent_at(origin) or not (isinstance(outcome, AttemptFailed) and outcome.written)

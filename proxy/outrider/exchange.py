@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 
 _DIGITS = re.compile(r"[0-9]+(?:\.[0-9]+)?")
-IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE"))
 
 
 class Exchange:
@@ -121,13 +120,8 @@ class Exchange:
         return self.target.partition("?")[2]
 
     def idempotent_at(self, target: Target) -> bool:
-        """Whether a second time does no harm there: by its method (RFC 9110, 9.2.2), or by a key.
-
-        The key is the app's own, or one of ours where the provider of `target` takes them.
-        """
-        if self.method in IDEMPOTENT or "Idempotency-Key" in self.headers:
-            return True
-        return target.provider is not None and bool(target.provider.idempotency_header)
+        """Whether a second time does no harm there."""
+        return target.idempotency.covers(self)
 
     @property
     def notes(self) -> dict[Any, Any]:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from .config import Retry, secret_refs
 from .errors import Malformed, NotFound
-from .exchange import IDEMPOTENT
 from .gate import METHODS
 from .query import without_parameters
 
@@ -33,7 +32,7 @@ def _lines(integration: Integration, method: str, rest: str) -> Iterator[tuple[s
     yield "credential", _credential(target)
     yield "endpoint", _endpoint(integration, method, rest)
     yield "limits", _limits(target, method, rest)
-    yield "retry", _retry(target, method)
+    yield "retry", _retry(target, method, rest)
     breaker = config.breaker
     yield (
         "breaker",
@@ -90,11 +89,13 @@ def _limits(target: Target, method: str, rest: str) -> str:
     return "; ".join(found) or "none configured; what the provider tells is kept"
 
 
-def _retry(target: Target, method: str) -> str:
+def _retry(target: Target, method: str, rest: str) -> str:
     attempts = (target.config.retry or Retry()).attempts
     if attempts == 1:
         return "never"
-    keyed = target.provider is not None and bool(target.provider.idempotency_header)
-    if method in IDEMPOTENT or keyed:
-        return f"up to {attempts} attempts" + ("" if method in IDEMPOTENT else ", with an idempotency key")
+    rules, path = target.idempotency, rest.partition("?")[0]
+    if rules.by_call(method, path):
+        return f"up to {attempts} attempts"
+    if rules.takes_key(method, path):
+        return f"up to {attempts} attempts, with an idempotency key"
     return f"up to {attempts} attempts if nothing was written or on a 429; else only with an Idempotency-Key"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .headers import CREDENTIALS, HOP_BY_HOP, OURS_OR_PROXY, REQUEST_ONLY, Filter
+from .idempotency import Idempotency
 from .on import On
 from .provider import LocalProvider
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from .exchange import Exchange
     from .layers import ExchangeSend, Placed
     from .provider import Provider
+    from .response import Response
     from .secrets import Secret, Vault
 
 #: Seconds, where neither the file nor the provider says otherwise (DESIGN.md, "Configuration").
@@ -55,6 +57,9 @@ class Target:
         self.timeout = _timeout(config, provider)
         self.on = On(config.on)
         """What is done on an error of this target."""
+        self.idempotency = Idempotency(provider)
+        self.reads_errors = provider is not None and provider.reads_errors()
+        """Whether its provider wants to see the bodies of errors: `await response.peek()` first."""
         self._vault = vault
         headers, query = _credential_places(self.auth, provider)
         self.credential_headers: frozenset[bytes] = headers
@@ -73,6 +78,13 @@ class Target:
     def where(self) -> str:
         """Where it sends to, for a person to read."""
         return "inside outrider" if isinstance(self.provider, LocalProvider) else str(self.base)
+
+    def status_of(self, response: Response) -> int:
+        """Give the status that `on` goes by: 429 for whatever the provider means as a limit."""
+        status = response.status
+        if status < 400 or self.provider is None:
+            return status
+        return 429 if self.provider.limited(response) else status
 
     def secret(self, ref: SecretRef) -> Secret:
         """Give a secret of this configuration; it was resolved at load."""

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
+import zlib
 from collections.abc import AsyncGenerator, Callable, Iterable
 from typing import Protocol
 
 from .errors import BrokenBody
 from .headers import Field, Headers
+
+#: As much of an error's body is read before it is decided on, and inflated.
+PEEK = 64 * 1024
 
 _log = logging.getLogger("outrider")
 
@@ -135,10 +139,15 @@ class Response:
 
     @property
     def text(self) -> str:
-        """What `peek` has read of the body; "" before that, and where the body is too long."""
-        return self.body.data.decode("utf-8", "replace") if isinstance(self.body, Whole) else ""
+        """What `peek` has read of the body; "" before that, and where it is too long, or in br or zstd."""
+        if not isinstance(self.body, Whole):
+            return ""
+        coding = (self.headers.get("Content-Encoding") or "identity").strip().lower()
+        if coding in ("gzip", "x-gzip", "deflate"):
+            return _inflated(self.body.data).decode("utf-8", "replace")
+        return self.body.data.decode("utf-8", "replace") if coding == "identity" else ""
 
-    async def peek(self, cap: int) -> None:
+    async def peek(self, cap: int = PEEK) -> None:
         """Read the body now, if it is no longer than `cap` bytes; the response is as it was otherwise.
 
         A body that breaks off is left to break where it is passed on.
@@ -202,3 +211,11 @@ def respond(status: int, body: object = b"", headers: Iterable[tuple[str, str]] 
     if data and "Content-Type" not in fields:
         fields.add("Content-Type", kind)
     return Response(status, fields.fields, Whole(data), made_here=True)
+
+
+def _inflated(data: bytes) -> bytes:
+    """Give as much as PEEK bytes of what was compressed; nothing where it is malformed."""
+    try:
+        return zlib.decompressobj(wbits=zlib.MAX_WBITS | 32).decompress(data, PEEK)
+    except zlib.error:
+        return b""

@@ -1,13 +1,15 @@
 """Responses: what is known of the body, and that it is let go of."""
 
+import gzip
 import logging
+import zlib
 from collections.abc import AsyncGenerator
 
 import pytest
 
 from outrider.errors import BrokenBody
 from outrider.headers import serialize
-from outrider.response import Generated, Response, Whole, respond
+from outrider.response import PEEK, Generated, Response, Whole, respond
 
 
 async def pieces(*given: bytes | Exception) -> AsyncGenerator[bytes, None]:
@@ -145,3 +147,20 @@ def test_respond_keeps_the_content_type_it_is_given() -> None:
     assert serialize(response.headers) == b"content-type: application/vnd.acme+json\r\nX-A: 1\r\n"
     assert repr(response) == "<Response 418 made here>"
     assert repr(Response(204, [], Whole())) == "<Response 204>"
+
+
+@pytest.mark.parametrize("coding", ["gzip", "x-gzip", "deflate"])
+def test_the_text_of_a_compressed_body_is_readable(coding: str) -> None:
+    """As much of it as is ever read: a small bomb makes no large text."""
+    data = b"spent" + b"0" * 10_000_000
+    packed = zlib.compress(data) if coding == "deflate" else gzip.compress(data)
+    response = Response(429, [(b"Content-Encoding", coding.encode())], Whole(packed))
+
+    assert response.text.startswith("spent")
+    assert len(response.text) == PEEK
+
+
+def test_a_body_that_only_says_it_is_compressed_has_no_text() -> None:
+    """Nothing is raised: the response is passed on as it came."""
+    assert Response(429, [(b"Content-Encoding", b"gzip")], Whole(b"spent")).text == ""
+    assert Response(429, [(b"Content-Encoding", b"br")], Whole(b"spent")).text == ""

@@ -39,6 +39,7 @@ class Limits:
         # Not the target itself: what a page asks by target must not keep it alive after a reload.
         self._name = target.name
         self._provider = target.provider
+        self._peeks = target.reads_errors
         self._events = events
         self._clock = clock
         configured = [Meter.configured(limit, clock=clock) for limit in target.config.limits or ()]
@@ -53,7 +54,7 @@ class Limits:
 
     def wrap(self, send: AttemptSend) -> AttemptSend:
         """Give the `send` that waits its turn."""
-        turns, learned = self._turns, self._learned
+        turns, learned, peeks = self._turns, self._learned, self._peeks
 
         async def limited(attempt: Attempt) -> Response:
             meters = turns.of(attempt.method, attempt.exchange.path)
@@ -65,7 +66,10 @@ class Limits:
             self._in_flight += 1
             response: Response | None = None
             try:
-                response = await send(attempt)
+                answered = await send(attempt)
+                if peeks and answered.status >= 400:
+                    await _read(answered)
+                response = answered
                 return response
             finally:
                 self._in_flight -= 1
@@ -115,11 +119,14 @@ class Limits:
             self._events.emit(LimitWaited(attempt, waited_s, refused))
 
     def _learn(self, response: Response, number: int) -> None:
-        seens = read(response.status, response.headers, time()) if not response.made_here else ()
+        status = response.status
+        if status >= 400 and self._provider is not None and self._provider.limited(response):
+            status = 429
+        seens = read(status, response.headers, time()) if not response.made_here else ()
         if seens:
             self._knows = True
             self._learned.observe(list(seens), self._in_flight, number)
-        if response.status == 429:
+        if status == 429:
             asked_s = self._provider.retry_after(response) if self._provider is not None else None
             self._learned.hold(asked_s or retry_after(response.headers, time()) or 0.0)
         elif not seens:
@@ -134,6 +141,15 @@ class Limits:
 
 def _call_at(when: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
     return asyncio.get_running_loop().call_at(when, callback)
+
+
+async def _read(response: Response) -> None:
+    """Read an error's body, for the provider to judge; let go of it where that fails."""
+    try:
+        await response.peek()
+    except BaseException:
+        response.close()
+        raise
 
 
 _LIMITS: WeakKeyDictionary[Target, Limits] = WeakKeyDictionary()

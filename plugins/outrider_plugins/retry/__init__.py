@@ -5,7 +5,8 @@ What is safe, in this order:
 1. Nothing was written: any method.
 2. Written, and no response: idempotent methods, and requests that carry an idempotency key.
 3. A response: by the provider's own word where it has one, else by its status: those whose `on` names
-   `retry`, a 429 for every method since it was not executed, any other as in 2.
+   `retry`, a 429 (or what the provider means by one) for every method since it was not executed, any
+   other as in 2.
 4. After the first byte has gone to the app: never; this layer is done by then.
 
 A wait is exponential with full jitter, or what Retry-After asks if that is longer. One that does not
@@ -21,6 +22,8 @@ from time import monotonic, time
 
 from outrider.config import Retry as Options
 from outrider.events import Retrying, TargetFailed, TargetRecovered
+from outrider.facts import said
+from outrider.idempotency import Idempotency
 from outrider.on import key_of
 from outrider.plugin import (
     Attempt,
@@ -31,7 +34,6 @@ from outrider.plugin import (
     ExchangeSend,
     Layer,
     OutriderError,
-    Provider,
     Response,
     Stage,
     Target,
@@ -43,9 +45,6 @@ from outrider_plugins.limits.learned import retry_after
 from .backoff import Backoff
 from .budget import Budget
 
-#: As much of an error's body is read before it is decided on (DESIGN.md, "Bodies").
-PEEK = 64 * 1024
-_WORDS = ("x-should-retry", "stripe-should-retry")
 _SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
 _UNKNOWN = "the request may have taken effect: its outcome is unknown"
 
@@ -71,9 +70,6 @@ class Retry:
         self._sleep = sleep
         self._backoff = Backoff(options)
         self._budget = Budget(options.budget, clock=clock)
-        self._peeks = (
-            self._provider is not None and type(self._provider).should_retry is not Provider.should_retry
-        )
         self._failing = False
 
     def wrap(self, send: ExchangeSend) -> ExchangeSend:
@@ -105,8 +101,8 @@ class Retry:
                     self._recovered()
                     return outcome
                 try:
-                    if self._peeks:
-                        await outcome.peek(PEEK)
+                    if self._target.reads_errors:
+                        await outcome.peek()
                     wanted, asked_s = self._judge(exchange, outcome)
                 except BaseException:
                     outcome.close()  # the app has left, or the provider's plugin raised
@@ -140,16 +136,16 @@ class Retry:
         headers = response.headers
         word = self._provider.should_retry(response) if self._provider is not None else None
         if word is None:
-            words = [headers.get(name) for name in _WORDS]
-            word = True if "true" in words else False if "false" in words else None
+            word = said(headers)
         asked_s = self._provider.retry_after(response) if self._provider is not None else None
         if asked_s is None:
             asked_s = retry_after(headers, time())
         if word is not None:
             return word, asked_s
-        if "retry" not in self._target.on.status(response.status):
+        status = self._target.status_of(response)
+        if "retry" not in self._target.on.status(status):
             return None, None
-        return response.status == 429 or exchange.idempotent_at(self._target), asked_s
+        return status == 429 or exchange.idempotent_at(self._target), asked_s
 
     def _judge_error(self, exchange: Exchange, error: OutriderError) -> bool | None:
         if not isinstance(error, AttemptFailed):
@@ -175,7 +171,10 @@ class Retry:
     ) -> Response:
         """Hand on the last outcome; `final`: with what tells the SDK not to try again."""
         on = self._target.on
-        actions = on.status(outcome.status) if isinstance(outcome, Response) else on.error(outcome)
+        if isinstance(outcome, Response):
+            actions = on.status(self._target.status_of(outcome))
+        else:
+            actions = on.error(outcome)
         if actions - {"pass"}:
             self._failing = True
             self._events.emit(TargetFailed(exchange, self._target, reason, actions))
@@ -211,12 +210,13 @@ class Retry:
             self._events.emit(TargetRecovered(self._target))
 
 
-def keyed(send: AttemptSend, name: str) -> AttemptSend:
-    """Give the `send` that puts a key on a POST or PATCH without one: the same on each attempt."""
+def keyed(send: AttemptSend, rules: Idempotency) -> AttemptSend:
+    """Give the `send` that puts a key on a call that takes one and has none: the same on each attempt."""
+    name = rules.header
 
     def with_key(attempt: Attempt) -> Awaitable[Response]:
         exchange = attempt.exchange
-        if exchange.method in ("POST", "PATCH") and name not in exchange.headers:
+        if rules.takes_key(exchange.method, exchange.path) and name not in exchange.headers:
             if not exchange.idempotency_key:
                 exchange.idempotency_key = secrets.token_hex(16)
             attempt.fields.append(field(name, exchange.idempotency_key))
@@ -232,6 +232,6 @@ def outrider_target_layers(target: Target, events: Events) -> Iterable[Layer[Exc
     several = options.attempts > 1
     name = f"{options.attempts} attempts" if several else "1 attempt"
     yield Layer(stage=Stage.RETRY, wrap=Retry(target, options, events).wrap, replays=several, name=name)
-    key = target.provider.idempotency_header if target.provider is not None else ""
-    if key:
-        yield Layer(stage=Stage.LIMIT, wrap=lambda send: keyed(send, key), name="idempotency-key")
+    rules = target.idempotency
+    if rules.header:
+        yield Layer(stage=Stage.LIMIT, wrap=lambda send: keyed(send, rules), name="idempotency-key")

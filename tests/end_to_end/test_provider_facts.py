@@ -1,0 +1,96 @@
+"""What a provider's data does on the request path, through the real program with a plugin."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from end_to_end.plugin import installed
+from end_to_end.raw import Wire
+from outrider.testing import FakeProvider, Sidecar
+
+PLUGIN = """
+from outrider.plugin import Provider, Sign, hookimpl
+
+class Acme(Provider):
+    name = "acme"
+    limit_signs = (Sign(403, words=("rate limit",)),)
+    quota_signs = (Sign(429, words=("spent",)),)
+    retry_signs = (Sign(409, words=("locked",)),)
+    safe_calls = ("POST /search",)
+    idempotency_field = "key"
+    error = {"oops": {"code": "{status}"}}
+
+@hookimpl
+def outrider_providers():
+    return [Acme]
+"""
+CONFIG = """
+[integrations.acme]
+provider = "acme"
+base_url = "{url}"
+auth = {{ type = "none" }}
+retry = {{ attempts = 3, base = "1ms", cap = "2ms" }}
+"""
+
+
+def ask(sidecar: Sidecar, method: str, path: str, body: object = None):
+    data = b"" if body is None else json.dumps(body).encode()
+    with Wire(sidecar.port) as wire:
+        head = f"{method} /acme{path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(data)}\r\n\r\n"
+        wire.send(head.encode() + data)
+        return wire.answer()
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "said", "requests"),
+    [
+        ("/things", {}, 403, "a secondary rate limit", 3),  # a limit: it was not executed
+        ("/things", {}, 403, "not yours", 1),
+        ("/things", {}, 429, "all spent", 1),  # no wait helps
+        ("/things", {}, 429, "slow down", 3),
+        ("/things", {}, 409, "locked by another", 3),
+        ("/things", {}, 500, "oh", 1),
+        ("/things", {"key": "k"}, 500, "oh", 3),  # the app's own key, in its body
+        ("/search", {}, 500, "oh", 3),  # it only reads
+    ],
+)
+def test_what_is_sent_again(
+    tmp_path: Path, path: str, body: object, status: int, said: str, requests: int
+) -> None:
+    """As the provider's signs, calls and fields say; what was compressed is read all the same."""
+    env = installed(tmp_path, PLUGIN)
+    with FakeProvider() as provider, Sidecar(CONFIG.format(url=provider.url), env=env) as sidecar:
+        data = gzip.compress(said.encode())
+        for _ in range(3):
+            provider.reply(status, data, {"Content-Encoding": "gzip"})
+        answer = ask(sidecar, "POST", path, body)
+
+    assert (answer.status, len(provider.requests)) == (status, requests)
+    assert gzip.decompress(answer.body).decode() == said
+
+
+def test_a_limit_that_is_no_429_moves_on_as_one(tmp_path: Path) -> None:
+    """`on."429"` names failover; a POST was not executed, so it may move."""
+    env = installed(tmp_path, PLUGIN)
+    fallback = (
+        '[integrations.acme.fallback]\ntargets = ["other"]\n[integrations.other]\nbase_url = "{url}/o"\n'
+    )
+    with FakeProvider() as provider:
+        config = (CONFIG + fallback).format(url=provider.url)
+        with Sidecar(config.replace("attempts = 3", "attempts = 1"), env=env) as sidecar:
+            provider.reply(403, "a secondary rate limit")
+            answer = ask(sidecar, "POST", "/things", {})
+
+    assert [request.target for request in provider.requests] == ["/things", "/o/things"]
+    assert answer.status == 200
+
+
+def test_our_own_answer_has_the_provider_s_envelope(tmp_path: Path) -> None:
+    """From the template in its class."""
+    env = installed(tmp_path, PLUGIN)
+    with Sidecar(CONFIG.format(url="http://127.0.0.1:9"), env=env) as sidecar:
+        answer = ask(sidecar, "POST", "/things", {})
+
+    assert (answer.status, json.loads(answer.body)) == (502, {"oops": {"code": 502}})
