@@ -129,10 +129,13 @@ class Traffic:
 
 
 def status_label(status: int) -> str:
-    """Give the class of a status; 401, 429 and 503 as they are; an app that left is 4xx, as nginx's 499."""
+    """Give the class of a status; 401, 429 and 503 as they are; an app that left is 4xx, as nginx's 499.
+
+    A 101 is a 2xx: the contract has no other class for what went well.
+    """
     if status in EXACT:
         return str(status)
-    return f"{status // 100}xx" if status else "4xx"
+    return f"{max(status // 100, 2)}xx" if status else "4xx"
 
 
 class Metrics(Collector):

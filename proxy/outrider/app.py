@@ -89,7 +89,10 @@ class App:
             await self._drain()
         await self.table.close()
         # The end has begun: another SIGTERM must not turn the exit code into a death by signal.
-        signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))
+        # For every thread, so a mask would not do; and the loop resets what it still handles when it closes.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_IGN)
 
     async def reload(self) -> bool:
         """Read the file again; a bad one leaves the old configuration in place and says why."""

@@ -25,14 +25,15 @@ from .secrets import SecretMissing, Vault
 from .stamp import Stamp, stamp_of
 from .table import Table
 from .tls import TlsFiles, listening_context, tls_context
-from .transport import Upstream
+from .transport import UpgradingUpstream, Upstream
 
 if TYPE_CHECKING:
     from .config import Config, Loaded
     from .layers import AttemptSend, ExchangeSend
     from .response import Response
 
-_CLASSES = ("", "", "2xx", "3xx", "4xx", "5xx")
+#: By the first digit. A 101 is as good as a 2xx, and no label of its own.
+_CLASSES = ("", "2xx", "2xx", "3xx", "4xx", "5xx")
 
 
 @dataclass
@@ -141,7 +142,8 @@ class Compiler:
         elif isinstance(provider, LocalProvider):
             innermost = _timed(provider.serve)
         else:
-            upstream = Upstream(target, tls=self._tls(section), own_ports=self._own_ports)
+            kind = UpgradingUpstream if section.websocket else Upstream
+            upstream = kind(target, tls=self._tls(section), own_ports=self._own_ports)
             innermost = upstream.send
         send = compose([placed for placed in layers if placed.layer.stage > Stage.RETRY], innermost)
         carried: ExchangeSend = _attempts(target, send, events)

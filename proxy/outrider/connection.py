@@ -24,6 +24,7 @@ from .errors import BrokenBody, Malformed, OutriderError
 
 if TYPE_CHECKING:
     from .listener import Listener
+    from .transport import Tunnel
 
 #: Limits of a request's head, in bytes and seconds (SECURITY rules T14, T15).
 MAX_LINE = 16 * 1024
@@ -173,6 +174,19 @@ class Connection(web.RequestHandler):
             await self._drain_helper()
         finally:
             timer.cancel()
+
+    async def join(self, tunnel: Tunnel, head: bytes) -> None:
+        """Send `head` and hand the connection over to a tunnel; it has ended when this returns."""
+        transport = self.transport
+        if transport is None:
+            raise ConnectionResetError("the app has left")
+        transport.write(head)
+        sent, self._message_tail = self._message_tail, b""
+        try:
+            await tunnel.run(transport, sent)
+        finally:
+            # Told when this task is done with it: earlier it would be cancelled for an app that left.
+            self._loop.call_soon(self.connection_lost, None)
 
     def abort(self) -> None:
         """End the connection broken, so that nothing on it looks complete."""

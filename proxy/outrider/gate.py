@@ -20,6 +20,8 @@ from .errors import Forbidden, Looping, Malformed, Misdirected, UpgradeRequired
 if TYPE_CHECKING:
     from multidict import CIMultiDictProxy
 
+    from .exchange import Exchange
+
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 #: How often a request may have passed through an Outrider.
 MAX_PASSES = 4
@@ -29,6 +31,7 @@ _MAYBE_DOTS = re.compile(r"/(?:\.|%2e)|(?:\.|%2e)(?:%2f|%5c)|(?:%2f|%5c)(?:\.|%2
 _SLASHES = re.compile(r"/|%2f|%5c", re.IGNORECASE)
 _ENCODED_DOT = re.compile(r"%2e", re.IGNORECASE)
 _PORT = re.compile(r":[0-9]{1,5}\Z")
+_KEY = re.compile(r"[A-Za-z0-9+/]{22}==")
 _REMEMBERED = 256
 
 _SITES = frozenset(("cross-site", "same-site"))
@@ -47,6 +50,8 @@ def check_request(message: RawRequestMessage, max_body: int) -> None:
             f"the method is not one that is passed on; those are {', '.join(sorted(METHODS))}", status=501
         )
     headers = message.headers
+    if version is HttpVersion10 and hdrs.UPGRADE in headers:
+        raise UpgradeRequired("HTTP/1.0 knows no Upgrade")
     if hdrs.TRANSFER_ENCODING in headers:
         if hdrs.CONTENT_LENGTH in headers or version is not HttpVersion11:
             raise Malformed("Transfer-Encoding does not go with Content-Length or with HTTP/1.0")
@@ -93,14 +98,26 @@ def check_origin(headers: CIMultiDictProxy[str], *, page: bool = False) -> None:
         raise Forbidden("a browser may not open or embed what Outrider serves")
 
 
-def check_upgrade(headers: CIMultiDictProxy[str]) -> None:
-    """Refuse an Upgrade: nothing is tunnelled.
+def check_upgrade(exchange: Exchange, *, websocket: bool) -> None:
+    """Refuse every Upgrade but a WebSocket handshake (RFC 6455 section 4.2.1) where `websocket` allows it.
 
     An offer of h2c is passed over, as RFC 9110 section 7.8 allows: Java's HttpClient makes it with
     every first request, and goes on in HTTP/1.1.
     """
-    if hdrs.UPGRADE in headers and headers[hdrs.UPGRADE].strip().lower() != "h2c":
+    headers = exchange.headers
+    wanted = headers.get(hdrs.UPGRADE, "").strip().lower()
+    if wanted == "h2c":
+        return
+    if not websocket:
         raise UpgradeRequired("this integration does not pass on an Upgrade (websocket = false)")
+    version = headers.get(hdrs.SEC_WEBSOCKET_VERSION, "").strip()
+    if wanted != "websocket" or version != "13" or b"upgrade" not in exchange.named:
+        raise UpgradeRequired("the only Upgrade that is passed on is to a WebSocket of version 13")
+    keys = headers.getall(hdrs.SEC_WEBSOCKET_KEY, [])
+    if exchange.method != "GET" or len(keys) != 1 or _KEY.fullmatch(keys[0].strip()) is None:
+        raise Malformed("a WebSocket handshake is a GET with one Sec-WebSocket-Key")
+    if headers.get(hdrs.CONTENT_LENGTH, "0") != "0" or hdrs.TRANSFER_ENCODING in headers:
+        raise Malformed("a WebSocket handshake has no body")
 
 
 class Hosts:

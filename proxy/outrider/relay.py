@@ -10,7 +10,9 @@ from http import HTTPStatus
 from time import monotonic, time
 from typing import TYPE_CHECKING
 
+from .errors import BrokenBody
 from .headers import serialize
+from .transport import Tunnel
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -25,6 +27,10 @@ _STATUS_LINES = {
 _HEAD = (
     b"%b%b%bOutrider-Id: %b\r\nOutrider-Attempts: %d\r\nVia: 1.1 outrider\r\n"
     b"Server-Timing: outrider;dur=%.1f, wait;dur=%.1f, provider;dur=%.1f\r\n%b\r\n"
+)
+_SWITCHING = (
+    b"HTTP/1.1 101 Switching Protocols\r\n%bOutrider-Id: %b\r\nVia: 1.1 outrider\r\n"
+    b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
 )
 _CORS = b"access-control-"
 
@@ -92,6 +98,15 @@ async def _stream(
             await connection.drained(idle_s)
     if chunked:
         connection.write(b"0\r\n\r\n")
+
+
+async def tunnel(connection: Connection, exchange: Exchange, response: Response) -> None:
+    """Write a 101 and join the app and the provider until both have ended. BrokenBody as for a body."""
+    body = response.body
+    if not isinstance(body, Tunnel):
+        raise BrokenBody("a plugin answered 101, and there is nothing to switch to")
+    exchange.response_s = monotonic() - exchange.started
+    await connection.join(body, _SWITCHING % (serialize(response.fields), exchange.id.encode()))
 
 
 def _date() -> bytes:

@@ -22,7 +22,7 @@ from .exchange import Exchange
 from .headers import NO_NAMES, connection_names
 from .ids import exchange_id
 from .problem import answer
-from .relay import relay
+from .relay import relay, tunnel
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -131,7 +131,7 @@ class Server:
         if integration is None:
             raise NotFound("no integration by this name is configured; `outrider show` lists them")
         if hdrs.UPGRADE in headers:
-            gate.check_upgrade(headers)
+            gate.check_upgrade(exchange, websocket=integration.config.websocket)
         if _TIMEOUT in headers:
             exchange.shorten(headers[_TIMEOUT])
         if self.draining:
@@ -157,6 +157,10 @@ class Server:
                 response = answer(self._blame(error), id=exchange.id, integration=integration)
             keep = keep and _whole(payload) and not connection.draining
             status = response.status
+            if status == 101:
+                await tunnel(connection, exchange, response)
+                broken = False
+                return False
             rest = relay(connection, exchange, response, keep=keep, http10=http10)
             if rest is not None:
                 await rest

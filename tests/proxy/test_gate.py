@@ -1,5 +1,7 @@
 """The gate's rules, one by one; the tables over real sockets are in tests/end_to_end."""
 
+from types import SimpleNamespace
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -7,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from outrider.errors import Forbidden, Malformed, Misdirected, UpgradeRequired
+from outrider.body import NO_BODY
+from outrider.errors import Forbidden, Malformed, Misdirected, OutriderError, UpgradeRequired
+from outrider.exchange import Exchange
 from outrider.gate import Hosts, check_origin, check_target, check_upgrade, host_of_listener
 
 
@@ -97,11 +101,46 @@ def test_applications_pass(headers: dict[str, str]) -> None:
     check_origin(fields(Host="localhost:8080", **headers))
 
 
-def test_upgrades() -> None:
-    """A WebSocket is refused; an offer of h2c is passed over."""
-    check_upgrade(fields(Upgrade="h2c"))
+HANDSHAKE = {
+    "Upgrade": "WebSocket",
+    "Sec_WebSocket_Version": "13",
+    "Sec_WebSocket_Key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
+
+
+def upgrade(method: str = "GET", named: bytes = b"upgrade", **headers: str) -> Exchange:
+    nobody = SimpleNamespace(target=SimpleNamespace(timeout=SimpleNamespace(total=1.0)))
+    return Exchange("id", nobody, method, "/", fields(**headers), (), NO_BODY, named=frozenset((named,)))
+
+
+def test_an_offer_of_h2c_is_passed_over() -> None:
+    """Java's HttpClient makes it with every first request."""
+    check_upgrade(upgrade(Upgrade="h2c"), websocket=False)
+
+
+def test_a_handshake_passes_where_the_integration_allows_it() -> None:
+    """Anywhere else it is a 426."""
+    check_upgrade(upgrade(**HANDSHAKE), websocket=True)
     with pytest.raises(UpgradeRequired):
-        check_upgrade(fields(Upgrade="websocket"))
+        check_upgrade(upgrade(**HANDSHAKE), websocket=False)
+
+
+@pytest.mark.parametrize(
+    ("changed", "error"),
+    [
+        ({"Upgrade": "tcp"}, UpgradeRequired),
+        ({"Sec_WebSocket_Version": "8"}, UpgradeRequired),
+        ({"named": b"close"}, UpgradeRequired),
+        ({"method": "POST"}, Malformed),
+        ({"Sec_WebSocket_Key": "short"}, Malformed),
+        ({"Content_Length": "5"}, Malformed),
+        ({"Transfer_Encoding": "chunked"}, Malformed),
+    ],
+)
+def test_what_is_no_handshake(changed: dict[str, Any], error: type[OutriderError]) -> None:
+    """RFC 6455 section 4.2.1 says what one is."""
+    with pytest.raises(error):
+        check_upgrade(upgrade(**{**HANDSHAKE, **changed}), websocket=True)
 
 
 def test_a_wildcard_is_no_name() -> None:

@@ -7,7 +7,6 @@ from .lines import KeyPath
 from .pending import (
     PENDING_ACTIONS,
     PENDING_POOLS,
-    PENDING_SWITCHES,
     PENDING_TABLES,
 )
 from .problems import Report
@@ -23,9 +22,6 @@ def note_pending(config: Config, report: Report) -> None:
 def _note_integration(integration: IntegrationConfig, path: KeyPath, report: Report) -> None:
     for key in sorted(PENDING_TABLES):
         if getattr(integration, key) is not None:
-            report.note((*path, key), _nothing_yet(key))
-    for key in sorted(PENDING_SWITCHES):
-        if getattr(integration, key):
             report.note((*path, key), _nothing_yet(key))
     for event, actions in (integration.on or {}).items():
         for index, action in enumerate(actions):

@@ -22,13 +22,6 @@ PENDING_TABLES = frozenset(
 )
 """Tables of an integration."""
 
-PENDING_SWITCHES = frozenset(
-    {
-        "websocket",
-    }
-)
-"""Keys of an integration that do nothing yet when they are true."""
-
 PENDING_ACTIONS = frozenset(
     {
         "queue",

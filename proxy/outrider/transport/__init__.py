@@ -11,6 +11,8 @@ What must stay true:
 - whatever does not end at the end of a response closes its connection.
 """
 
+from .tunnel import Tunnel
+from .upgrade import UpgradingUpstream
 from .upstream import Upstream
 
-__all__ = ["Upstream"]
+__all__ = ["Tunnel", "UpgradingUpstream", "Upstream"]

@@ -42,6 +42,8 @@ class Protocol(BaseProtocol):
         self.lease: Connection | None = None
         """The connector's handle on this connection."""
         self.idle_since = 0.0
+        self.surplus = b""
+        """What came after a 101: it belongs to the other protocol."""
         self._head_only = False
         self._payload: StreamReader | None = None
         self._head: asyncio.Future[tuple[RawResponseMessage, StreamReader]] | None = None
@@ -168,8 +170,10 @@ class Protocol(BaseProtocol):
         for message, payload in messages:
             if message.should_close:
                 self.should_close = True
-            if 100 <= message.code <= 199 and message.code != 101:
-                continue
+            if 100 <= message.code <= 199:
+                if message.code != 101:
+                    continue
+                self._switch(surplus)
             head = self._head
             if head is None or head.done():
                 self.should_close = True  # a second response to one request
@@ -177,6 +181,13 @@ class Protocol(BaseProtocol):
             self._payload = payload
             self._deadlines.clear(self)
             head.set_result((message, payload))
+
+    def _switch(self, surplus: bytes) -> None:
+        """Read no more of this protocol, until it is known what follows."""
+        self.should_close = True
+        self.surplus = surplus
+        if self.transport is not None:
+            self.transport.pause_reading()
 
     def resume_reading(self, resume_parser: bool = True) -> None:
         """Read on. aiohttp asks for it after every piece, and would parse nothing each time."""

@@ -21,9 +21,10 @@ from outrider.response import Response
 from outrider.tasks import spawn
 
 from .pool import Pool
+from .tunnel import Tunnel
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     from aiohttp.http import RawResponseMessage
     from aiohttp.streams import StreamReader
@@ -194,8 +195,7 @@ class Upstream:
         if message.version[0] != 1 or minor not in (0, 1):
             raise Rubbish("the provider answered in a version of HTTP that is not spoken here")
         raw = message.raw_headers
-        if b"".join([name + value for name, value in raw]).translate(None, _CLEAN):
-            raise Rubbish("the provider's header has a control character")
+        self._check_fields(raw)
         headers = message.headers
         length: int | None = None
         if "Content-Length" in headers:
@@ -225,6 +225,11 @@ class Upstream:
         self._remember(raw)
         return fields
 
+    @staticmethod
+    def _check_fields(raw: Iterable[Field]) -> None:
+        if b"".join([name + value for name, value in raw]).translate(None, _CLEAN):
+            raise Rubbish("the provider's header has a control character")
+
 
 class Content:
     """The body of a provider's response, read from its connection."""
@@ -246,6 +251,11 @@ class Content:
         self._idle_s = idle_s
         self.length: int | None = None
         self.empty = False
+
+    def switch(self) -> Tunnel:
+        """Give the connection as a tunnel, after a 101."""
+        assert self._protocol is not None, "a body that is closed has no connection"
+        return Tunnel(self, self._protocol, self._idle_s)
 
     def take(self) -> bytes | None:
         """Give all of it if all of it is here."""

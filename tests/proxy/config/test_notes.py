@@ -23,7 +23,6 @@ auth = { type = "bearer", token = ["env:A"] }
 
     assert loaded.config is not None
     assert [str(each).removeprefix("config.toml:") for each in loaded.notes] == [
-        "4: integrations.a.websocket: note: 'websocket' does nothing yet in this version",
         "5: integrations.a.limits[1].scope: note: there are no key pools yet: it limits the target",
         "6: integrations.a.auth.type: note: auth type 'hmac' is not carried by an installed plugin yet: "
         "calls are answered with 503",

@@ -5,7 +5,6 @@ from outrider.config import ACTIONS, INTEGRATION_KEYS
 from outrider.config.pending import (
     PENDING_ACTIONS,
     PENDING_AUTH_TYPES,
-    PENDING_SWITCHES,
     PENDING_TABLES,
 )
 
@@ -13,7 +12,6 @@ from outrider.config.pending import (
 def test_what_is_pending_is_in_the_contract():
     """A line left behind for something renamed would note nothing."""
     assert set(INTEGRATION_KEYS) >= PENDING_TABLES
-    assert set(INTEGRATION_KEYS) >= PENDING_SWITCHES
     assert set(ACTIONS) - {"pass"} >= PENDING_ACTIONS
 
 
