@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from . import wording
 from .config import Retry, secret_refs
 from .errors import Malformed, NotFound
 from .gate import METHODS
 from .query import without_parameters
+from .wording import seconds
 
 if TYPE_CHECKING:
     from .integration import Integration, Target
@@ -38,13 +40,13 @@ def _lines(integration: Integration, method: str, rest: str) -> Iterator[tuple[s
         "breaker",
         "none"
         if breaker is None
-        else f"after {breaker.failures} failures in a row, left alone for {breaker.open:g} s",
+        else f"after {breaker.failures} failures in a row, left alone for {seconds(breaker.open)}",
     )
     timeout = target.timeout
     yield (
         "timeout",
-        f"connect {timeout.connect:g} s, response {timeout.response:g} s, idle {timeout.idle:g} s, "
-        f"total {timeout.total:g} s",
+        f"connect {seconds(timeout.connect)}, response {seconds(timeout.response)}, "
+        f"idle {seconds(timeout.idle)}, total {seconds(timeout.total)}",
     )
     for key, actions in sorted(target.on.table.items()):
         yield f"on {key}", ", ".join(actions)
@@ -81,11 +83,7 @@ def _limits(target: Target, method: str, rest: str) -> str:
     for limit in target.config.limits or ():
         if limit.endpoints is not None and not any(call.matches(method, path) for call in limit.endpoints):
             continue
-        words = [str(limit.rate)] if limit.rate is not None else []
-        words += [f"burst {limit.burst}"] if limit.burst is not None else []
-        words += [f"{limit.concurrency} at once"] if limit.concurrency is not None else []
-        words += ["observed only"] if limit.observe else [f"waits up to {limit.wait:g} s"]
-        found.append(", ".join(words))
+        found.append(wording.limit(limit))
     return "; ".join(found) or "none configured; what the provider tells is kept"
 
 

@@ -1,0 +1,83 @@
+"""The integration document: what is configured and runs, in the words that an architect would write.
+
+`outrider docs` writes it, as Markdown or HTML, and `--check` says when a file no longer tells what is so.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from difflib import unified_diff
+from pathlib import Path
+
+import click
+
+from outrider.commands import config_option, table_of
+from outrider.errors import StartError
+from outrider.plugin import hookimpl
+from outrider.registry import Registry
+
+from . import html, markdown
+from .describe import describe
+from .model import Document
+
+_FORMATS: dict[str, tuple[Callable[[Document], str], str]] = {
+    "markdown": (markdown.markdown, markdown.UPDATED),
+    "html": (html.html, html.UPDATED),
+}
+#: Of a document that is not up to date, so many lines of what differs are printed.
+_SHOWN = 40
+
+
+@hookimpl
+def outrider_commands(cli: click.Group) -> None:
+    """Add `outrider docs`."""
+    cli.add_command(docs)
+
+
+@click.command()
+@config_option
+@click.option("--output", type=click.Path(path_type=Path), help="Write it to this file.")
+@click.option("--check", type=click.Path(path_type=Path), help="Exit 1 when this file says something else.")
+@click.option("--format", "format_", type=click.Choice(list(_FORMATS)), default="markdown", show_default=True)
+@click.pass_obj
+def docs(registry: Registry, path: Path, output: Path | None, check: Path | None, format_: str) -> None:
+    """Print the integration document of the configuration. It needs no secret."""
+    write, updated = _FORMATS[format_]
+    table = table_of(registry, path, aside=True)
+    text = write(describe(table, datetime.now(UTC).date()))
+    if output is not None:
+        try:
+            output.write_text(text, "utf-8")
+        except OSError as error:
+            raise StartError(f"{output} cannot be written: {(error.strerror or '').lower()}") from None
+    if check is not None:
+        _check(check, text, updated, path)
+    elif output is None:
+        click.echo(text, nl=False)
+
+
+def _check(file: Path, text: str, updated: str, config: Path) -> None:
+    """End with exit code 1, and what differs, unless the file has this text but for its date."""
+    remedy = f"write it with: outrider docs --output {file}"
+    try:
+        written = file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        click.echo(f"{file} cannot be read; {remedy}")
+        sys.exit(1)
+    was, now = _without_date(written, updated), _without_date(text, updated)
+    if was == now:
+        click.echo(f"{file} says what {config} configures")
+        return
+    for line in list(unified_diff(was, now, str(file), str(config), n=0, lineterm=""))[:_SHOWN]:
+        click.echo(line)
+    click.echo(
+        f"{file} no longer says what {config} configures; write it with: outrider docs --output {file}"
+    )
+    sys.exit(1)
+
+
+def _without_date(text: str, updated: str) -> list[str]:
+    """Give the lines that count: not the date, and no white space that an editor may take off."""
+    return [line.rstrip() for line in text.rstrip().splitlines() if not line.startswith(updated)]
