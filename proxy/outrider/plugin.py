@@ -45,6 +45,7 @@ from .query import with_parameter, without_parameters
 from .response import Generated, Response, Whole, respond
 from .secrets import Secret
 from .tasks import spawn
+from .transport import Fetched, fetch
 
 __all__ = [
     "API_VERSION",
@@ -65,6 +66,7 @@ __all__ = [
     "ExchangeDone",
     "ExchangeSend",
     "FailedOver",
+    "Fetched",
     "Field",
     "Forbidden",
     "Generated",
@@ -106,6 +108,7 @@ __all__ = [
     "Unreachable",
     "Urls",
     "Whole",
+    "fetch",
     "field",
     "hookimpl",
     "json_of",

@@ -11,8 +11,9 @@ What must stay true:
 - whatever does not end at the end of a response closes its connection.
 """
 
+from .fetch import Fetched, fetch
 from .tunnel import Tunnel
 from .upgrade import UpgradingUpstream
 from .upstream import Upstream
 
-__all__ = ["Tunnel", "UpgradingUpstream", "Upstream"]
+__all__ = ["Fetched", "Tunnel", "UpgradingUpstream", "Upstream", "fetch"]

@@ -1,14 +1,9 @@
-"""Auth: puts the credential on every attempt, after taking off whatever the app sent in its place.
-
-The layer stands innermost, so that it is the last to touch the headers. Each credential is made at
-load from a secret bound to one target, and made anew only when the secret changes.
-"""
+"""Static credentials: made at load from a secret bound to one target, anew only when that changes."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Awaitable, Iterable, Mapping
-from functools import partial
+from collections.abc import Awaitable
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, StringConstraints, model_validator
@@ -18,15 +13,12 @@ from outrider.plugin import (
     AttemptSend,
     AuthType,
     Field,
-    Layer,
     NameOrSecretRef,
     Response,
     SecretRef,
     SecretRefs,
-    Stage,
     Target,
     field,
-    hookimpl,
     with_parameter,
 )
 
@@ -199,19 +191,3 @@ class Pass(AuthType):
     def wrap(self, target: Target, send: AttemptSend) -> AttemptSend:
         """Put nothing on."""
         return send
-
-
-@hookimpl
-def outrider_auth_types() -> Mapping[str, type[AuthType]]:
-    """Give the auth types that need nothing but a secret."""
-    return {"bearer": Bearer, "basic": Basic, "header": Header, "query": Query, "none": NoAuth, "pass": Pass}
-
-
-@hookimpl
-def outrider_target_layers(target: Target) -> Iterable[Layer[Attempt]]:
-    """Give the layer that authenticates a target, of whichever plugin its auth type comes from."""
-    if target.auth is None or isinstance(target.auth, NoAuth | Pass):
-        return []
-    return [
-        Layer(stage=Stage.AUTH, wrap=partial(target.auth.wrap, target), name=target.config.auth_type or "")
-    ]

@@ -1,0 +1,29 @@
+"""Auth: puts the credential on every attempt, after taking off whatever the app sent in its place.
+
+The layer stands innermost, so that it is the last to touch the headers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import partial
+
+from outrider.plugin import Attempt, AuthType, Layer, Stage, Target, hookimpl
+
+from .static import Basic, Bearer, Header, NoAuth, Pass, Query
+
+
+@hookimpl
+def outrider_auth_types() -> Mapping[str, type[AuthType]]:
+    """Give the auth types that need nothing but a secret."""
+    return {"bearer": Bearer, "basic": Basic, "header": Header, "query": Query, "none": NoAuth, "pass": Pass}
+
+
+@hookimpl
+def outrider_target_layers(target: Target) -> Iterable[Layer[Attempt]]:
+    """Give the layer that authenticates a target, of whichever plugin its auth type comes from."""
+    if target.auth is None or isinstance(target.auth, NoAuth | Pass):
+        return []
+    return [
+        Layer(stage=Stage.AUTH, wrap=partial(target.auth.wrap, target), name=target.config.auth_type or "")
+    ]
