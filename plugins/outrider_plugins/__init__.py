@@ -15,6 +15,7 @@ BUILTIN = (
     "outrider_plugins.retry",
     "outrider_plugins.breaker",
     "outrider_plugins.limits",
+    "outrider_plugins.urls",
     "outrider_plugins.alerts",
     "outrider_plugins.metrics",
     "outrider_plugins.accesslog",

@@ -16,6 +16,7 @@ from .errors import AttemptFailed, OutriderError, Rubbish, StartError, TooSlow, 
 from .events import AttemptDone, Events, tell
 from .exchange import Attempt, Exchange
 from .gate import Hosts, host_of_listener
+from .hosts import dispatched
 from .integration import Integration, Target
 from .layers import OUTER, Layer, Placed, Stage, arrange, compose
 from .provider import LocalProvider, Provider
@@ -98,14 +99,13 @@ class Compiler:
             if name in lacking:
                 continue
             try:
-                targets[name], upstream = self._target(name, section, vault, events)
+                targets[name], upstreams = self._target(name, section, vault, events)
             except TlsFiles:
                 continue  # reported with the secrets
             except StartError as error:
                 self._problem(compiled, ("integrations", name), str(error))
                 continue
-            if upstream is not None:
-                closers.append(upstream.close)
+            closers += [upstream.close for upstream in upstreams]
         for name, target in targets.items():
             try:
                 integrations[name] = self._integration(target, targets, events)
@@ -128,7 +128,7 @@ class Compiler:
 
     def _target(
         self, name: str, section: IntegrationConfig, vault: Vault, events: Events
-    ) -> tuple[Target, Upstream | None]:
+    ) -> tuple[Target, list[Upstream]]:
         """Compile the way to one target: RETRY, then for each attempt BREAK, LIMIT, AUTH, the transport."""
         provider = self._provider(section.provider) if section.provider is not None else None
         base = base_url_of(section, self._registry.vocabulary)
@@ -136,20 +136,25 @@ class Compiler:
         target = Target(name, section, base, provider, vault)
         layers = self._layers("outrider_target_layers", name, OUTER, target=target, events=events)
         innermost: AttemptSend
-        upstream: Upstream | None = None
+        upstreams: list[Upstream] = []
         if section.auth_pending:
             innermost = _without_credential(section.auth_type or "")
         elif isinstance(provider, LocalProvider):
             innermost = _timed(provider.serve)
         else:
             kind = UpgradingUpstream if section.websocket else Upstream
-            upstream = kind(target, tls=self._tls(section), own_ports=self._own_ports)
-            innermost = upstream.send
+            tls = self._tls(section)
+            for place in target.places:
+                upstreams.append(kind(target, place, tls=tls, own_ports=self._own_ports))
+            innermost = upstreams[0].send
+            if target.hosts:
+                others = {name: one.send for name, one in zip(target.hosts, upstreams[1:], strict=True)}
+                innermost = dispatched(innermost, others)
         send = compose([placed for placed in layers if placed.layer.stage > Stage.RETRY], innermost)
         carried: ExchangeSend = _attempts(target, send, events)
         target.stack = tuple(layers)
         target.send = compose([placed for placed in layers if placed.layer.stage == Stage.RETRY], carried)
-        return target, upstream
+        return target, upstreams
 
     def _integration(self, target: Target, targets: Mapping[str, Target], events: Events) -> Integration:
         """Compile what an exchange passes once: OBSERVE, ADMIT, FAILOVER, then its targets."""

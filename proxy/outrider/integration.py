@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .headers import CREDENTIALS, HOP_BY_HOP, OURS_OR_PROXY, REQUEST_ONLY, Filter
+from .hosts import hosts_of, places_of
 from .idempotency import Idempotency
 from .on import On
 from .provider import LocalProvider
@@ -57,6 +58,10 @@ class Target:
         self.timeout = _timeout(config, provider)
         self.on = On(config.on)
         """What is done on an error of this target."""
+        self.hosts = hosts_of(config, provider)
+        """Its further origins, by name."""
+        self.places = places_of(base, self.hosts)
+        """Where URLs of it lead back to."""
         self.idempotency = Idempotency(provider)
         self.reads_errors = provider is not None and provider.reads_errors()
         """Whether its provider wants to see the bodies of errors: `await response.peek()` first."""

@@ -3,10 +3,11 @@
 import pytest
 
 from outrider.config import BaseUrl
-from outrider.links import turn_back
+from outrider.links import Place, turn_back, turn_url
 
 BASE = "http://127.0.0.1:8080/acme"
-TARGET = BaseUrl.parse("https://api.acme.example/v1")
+TARGET = (Place(BaseUrl.parse("https://api.acme.example/v1")),)
+BOTH = (*TARGET, Place(BaseUrl.parse("https://uploads.acme.example"), "/_hosts/uploads"))
 
 
 @pytest.mark.parametrize(
@@ -48,3 +49,30 @@ def test_a_path_never_becomes_a_host() -> None:
     turned = turn_back([(b"Location", b"/v1//evil.example")], TARGET, "http://acme.localhost:8080")
 
     assert turned == [(b"Location", b"http://acme.localhost:8080//evil.example")]
+
+
+def test_further_origins() -> None:
+    """Each comes back to its own place; a field that the provider names holds a URL too."""
+    given = [
+        (b"X-Upload-URL", b"https://uploads.acme.example/u/1?id=2"),
+        (b"X-Other", b"https://uploads.acme.example/"),
+    ]
+
+    assert turn_back(given, BOTH, BASE, {b"x-upload-url"}) == [
+        (b"X-Upload-URL", b"http://127.0.0.1:8080/acme/_hosts/uploads/u/1?id=2"),
+        given[1],
+    ]
+
+
+def test_relative_to_a_further_origin() -> None:
+    """What an upload's own response says is of the upload's origin."""
+    assert turn_back([(b"Location", b"/u/1")], (BOTH[1], BOTH[0]), BASE) == [
+        (b"Location", b"/acme/_hosts/uploads/u/1")
+    ]
+
+
+def test_urls_in_text() -> None:
+    """Only absolute ones: an SDK joins the others to what it has."""
+    assert turn_url("https://uploads.acme.example/u", BOTH, BASE) == f"{BASE}/_hosts/uploads/u"
+    assert turn_url("/v1/x", BOTH, BASE) == "/v1/x"
+    assert turn_url("https://other.example/", BOTH, BASE) == "https://other.example/"

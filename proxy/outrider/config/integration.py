@@ -16,7 +16,7 @@ from .options import Options
 from .problems import did_you_mean
 from .resilience import Breaker, Fallback, Jobs, Limit, Retry, Timeout
 from .server import Client, Document, Server
-from .values import ACTIONS, Day, OnKey, PathText, Text
+from .values import ACTIONS, Day, HostKey, OnKey, PathText, Text
 
 
 def _action(value: object) -> str:
@@ -75,6 +75,7 @@ class IntegrationConfig(Options):
     [integrations.stripe]
     provider = "stripe"                  # from a plugin; without one, base_url is needed
     base_url = "https://api.stripe.com"  # the provider's own unless given
+    hosts = { files = "https://files.stripe.com" }  # further origins, at /stripe/_hosts/files/...
     status = "active"                    # draft | active | deprecated
     deprecated_since = 2026-10-01        # said in `Deprecation`; of a deprecated one
     purpose = "Payment processing"
@@ -94,6 +95,11 @@ class IntegrationConfig(Options):
     name: str = ""
     provider: Text | None = Field(None, examples=["stripe"])
     base_url: BaseUrl | None = Field(None, description="the provider's own unless given")
+    hosts: dict[HostKey, BaseUrl] = Field(
+        default_factory=dict,
+        description="further origins of the provider, at /NAME/_hosts/KEY/...",
+        examples=[{"files": "https://files.example.com"}],
+    )
     status: Literal["draft", "active", "deprecated"] = Field(
         "active", description="a draft whose secret is missing is not routed, and no problem"
     )

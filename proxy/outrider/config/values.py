@@ -199,6 +199,9 @@ HeaderName = Annotated[str, AfterValidator(_header_name)]
 HeaderValue = Annotated[str, AfterValidator(_header_value)]
 """The value of a header: one line of latin-1."""
 
+HostKey = Annotated[str, AfterValidator(parse_name)]
+"""The name of a further origin: it is a path segment."""
+
 OnKey = Annotated[
     str,
     AfterValidator(_on_key),

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from outrider.exchange import Attempt
     from outrider.integration import Target
+    from outrider.links import Place
 
     from .protocol import Protocol
 
@@ -55,22 +56,33 @@ class _Shape:
 
 
 class Upstream:
-    """Sends attempts to one target over a pool of its own."""
+    """Sends attempts to one base URL of a target (its first unless given) over a pool of its own."""
 
     def __init__(
-        self, target: Target, *, tls: ssl.SSLContext | None, own_ports: Collection[int] = ()
+        self,
+        target: Target,
+        place: Place | None = None,
+        *,
+        tls: ssl.SSLContext | None,
+        own_ports: Collection[int] = (),
     ) -> None:
         self._target = target
-        self._pool = Pool(target.base, tls=tls, own_ports=own_ports, connect_s=target.timeout.connect)
-        self._prefix = target.base.path
-        self._host_line = f" HTTP/1.1\r\nHost: {target.base.authority}\r\n".encode()
+        # Its own place first: a relative URL is of that.
+        self._places = target.places if place is None else (place, *target.places)
+        self._base = base = self._places[0].url
+        self._pool = Pool(base, tls=tls, own_ports=own_ports, connect_s=target.timeout.connect)
+        self._prefix = base.path
+        self._host_line = f" HTTP/1.1\r\nHost: {base.authority}\r\n".encode()
+        names = target.provider.url_headers if target.provider is not None else ()
+        self._url_fields = frozenset(name.lower().encode("latin-1") for name in names)
+        self._by_value = _BY_VALUE | self._url_fields
         self._filter = Filter(HOP_BY_HOP)
         self._shapes: dict[tuple[bytes, ...], _Shape] = {}
         self._response_s = target.timeout.response
         self._idle_s = target.timeout.idle
 
     def __repr__(self) -> str:
-        return f"<Upstream {self._target.base}>"
+        return f"<Upstream {self._base}>"
 
     async def send(self, attempt: Attempt) -> Response:
         """Send one attempt and give the response once its head is there."""
@@ -175,7 +187,7 @@ class Upstream:
         names = [name.lower() for name, _ in raw]
         if (
             len(self._shapes) >= _SHAPES
-            or _BY_VALUE.intersection(names)
+            or self._by_value.intersection(names)
             or b"date" not in names
             or any(names.count(name) > 1 for name in (b"content-length", b"connection"))
         ):
@@ -216,8 +228,8 @@ class Upstream:
         fields = self._filter.apply(raw, named)
         # A fallback's URLs stay as they are: below the app's address is the first target.
         own = attempt.exchange.integration.target is self._target
-        if own and ("Location" in headers or "Link" in headers):
-            fields = turn_back(fields, self._target.base, attempt.exchange.base)
+        if own and ("Location" in headers or "Link" in headers or self._url_fields):
+            fields = turn_back(fields, self._places, attempt.exchange.base, self._url_fields)
         if "Date" not in headers:
             fields.append((b"Date", formatdate(usegmt=True).encode()))
         content.length = length
