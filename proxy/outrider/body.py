@@ -8,6 +8,7 @@ and one for all. Past a cap the attempt under way goes on and is the only one.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 
 #: Caps of what is kept for another attempt, in bytes (DESIGN.md, "Bodies").
 KEEP_ONE = 256 * 1024
@@ -68,6 +69,21 @@ class Body:
                 yield piece
             else:
                 self._whole = True
+
+    async def gather(self) -> bytes | None:
+        """Read all of it now; None where it is longer than what is kept, and then it is gone.
+
+        For who must know the body before its first byte is sent: afterwards it is one that was here in whole.
+        """
+        if self.data is None:
+            self._keeps = self.replayable
+            async with aclosing(self.pieces()) as pieces:
+                async for _ in pieces:
+                    if not self._keeps:
+                        return None
+            self.data, self._kept = b"".join(self._kept), []
+            self.length = len(self.data)
+        return self.data
 
     def close(self) -> None:
         """Give back what was kept."""

@@ -38,18 +38,25 @@ def places_of(base: BaseUrl, hosts: Mapping[str, BaseUrl]) -> tuple[Place, ...]:
     return Place(base), *(Place(url, PREFIX + name) for name, url in hosts.items())
 
 
+def apart(target: str) -> tuple[str, str]:
+    """Take a raw target apart: the name of a further origin, "" for the first, and the target there."""
+    if not target.startswith(PREFIX):
+        return "", target
+    path, mark, query = target.removeprefix(PREFIX).partition("?")
+    name, _, rest = path.partition("/")
+    return name, f"/{rest}{mark}{query}"
+
+
 def dispatched(send: AttemptSend, others: Mapping[str, AttemptSend]) -> AttemptSend:
     """Give the `send` that takes what is below `/_hosts/NAME` to that origin."""
 
     def sent_to_host(attempt: Attempt) -> Awaitable[Response]:
         if not attempt.target.startswith(PREFIX):
             return send(attempt)
-        path, mark, query = attempt.target.removeprefix(PREFIX).partition("?")
-        name, _, rest = path.partition("/")
+        name, attempt.target = apart(attempt.target)
         other = others.get(name)
         if other is None:
             raise NotFound(f"'{attempt.to.name}' has no host '{name}'; there are: {', '.join(others)}")
-        attempt.target = f"/{rest}{mark}{query}"
         return other(attempt)
 
     return sent_to_host

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .headers import CREDENTIALS, HOP_BY_HOP, OURS_OR_PROXY, REQUEST_ONLY, Filter
-from .hosts import hosts_of, places_of
+from .hosts import apart, hosts_of, places_of
 from .idempotency import Idempotency
 from .on import On
 from .provider import LocalProvider
@@ -90,6 +90,13 @@ class Target:
         if status < 400 or self.provider is None:
             return status
         return 429 if self.provider.limited(response) else status
+
+    def aim(self, target: str) -> tuple[BaseUrl, str]:
+        """Give the origin, and the raw target there, that an attempt really goes to: for a signature."""
+        name, rest = apart(target) if self.hosts else ("", target)
+        base = self.hosts.get(name, self.base)
+        rest = base.path + rest
+        return base, rest if rest.startswith("/") else f"/{rest}"
 
     def secret(self, ref: SecretRef) -> Secret:
         """Give a secret of this configuration; it was resolved at load."""

@@ -61,3 +61,20 @@ async def test_no_body_is_one_object_that_nothing_changes() -> None:
 
     assert await read(NO_BODY) == b""
     assert NO_BODY.replayable
+
+
+async def test_gathering_makes_a_stream_whole() -> None:
+    """Once here in whole it has a length, can be sent again, and is given back when it is closed."""
+    body = streaming(b"ab", b"c")
+
+    assert await body.gather() == b"abc"
+    assert (await read(body), await read(body), body.length) == (b"abc", b"abc", 3)
+    body.close()
+
+
+async def test_gathering_past_the_cap() -> None:
+    """There is no body to be had any more, and what was kept is given back."""
+    body = streaming(b"x" * KEEP_ONE, b"y", b"z")
+
+    assert await body.gather() is None
+    assert not body.replayable

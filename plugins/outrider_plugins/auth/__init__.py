@@ -10,13 +10,22 @@ from functools import partial
 
 from outrider.plugin import Attempt, AuthType, Layer, Stage, Target, hookimpl
 
+from .signature import Hmac
 from .static import Basic, Bearer, Header, NoAuth, Pass, Query
 
 
 @hookimpl
 def outrider_auth_types() -> Mapping[str, type[AuthType]]:
     """Give the auth types that need nothing but a secret."""
-    return {"bearer": Bearer, "basic": Basic, "header": Header, "query": Query, "none": NoAuth, "pass": Pass}
+    return {
+        "bearer": Bearer,
+        "basic": Basic,
+        "header": Header,
+        "query": Query,
+        "hmac": Hmac,
+        "none": NoAuth,
+        "pass": Pass,
+    }
 
 
 @hookimpl

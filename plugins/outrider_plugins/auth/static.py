@@ -23,7 +23,8 @@ from outrider.plugin import (
 )
 
 
-def _header_name(name: str) -> str:
+def credential_header(name: str) -> str:
+    """Check the name of a field that a credential is to stand in; ValueError otherwise."""
     if (
         not name
         or not all(char.isalnum() or char in "!#$%&'*+-.^_`|~" for char in name)
@@ -134,7 +135,7 @@ class Basic(AuthType):
 class Header(AuthType):
     """`[integrations.NAME.auth]` with `type = "header"`: any field, dressed by `format`."""
 
-    name: Annotated[str, AfterValidator(_header_name)]
+    name: Annotated[str, AfterValidator(credential_header)]
     value: SecretRefs
     format: Annotated[str, AfterValidator(_format)] = "{secret}"
 

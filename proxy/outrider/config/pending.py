@@ -12,8 +12,8 @@ from pydantic import Field, model_validator
 
 from .base_url import BaseUrl
 from .options import Options
-from .secret import NameOrSecretRef, SecretRef, SecretRefs
-from .values import HeaderName, Text
+from .secret import NameOrSecretRef, SecretRef
+from .values import Text
 
 PENDING_TABLES = frozenset(
     {
@@ -134,26 +134,9 @@ class Google(Options):
     scopes: tuple[Text, ...] = ()
 
 
-class Hmac(Options):
-    """`type = "hmac"`.
-
-    ```toml
-    type = "hmac"
-    secret = "env:ACME_SIGNING_KEY"
-    header = "X-Signature"
-    algorithm = "sha256"            # sha256 | sha1 | sha512
-    ```
-    """
-
-    secret: SecretRefs
-    header: HeaderName = "X-Signature"
-    algorithm: Literal["sha256", "sha1", "sha512"] = "sha256"
-
-
 PENDING_AUTH_TYPES: dict[str, type[Options]] = {
     "github_app": GithubApp,
     "google": Google,
-    "hmac": Hmac,
     "oauth2": OAuth2,
     "sigv4": SigV4,
 }

@@ -6,7 +6,7 @@ def test_each_use_of_what_is_pending_is_noted_and_no_problem(read):
 base_url = "https://a"
 websocket = true
 limits = [{ rate = "5/s" }, { rate = "9/m", scope = "key" }]
-auth = { type = "hmac", secret = ["env:A", "env:B"] }
+auth = { type = "google", credentials = "env:A" }
 
 [integrations.a.on]
 "429" = ["refresh", "pass"]
@@ -17,18 +17,18 @@ auth = { type = "hmac", secret = ["env:A", "env:B"] }
 [integrations.b]
 base_url = "https://b"
 websocket = false
-auth = { type = "bearer", token = ["env:A"] }
+auth = { type = "bearer", token = ["env:A", "env:B"] }
 """
     )
 
     assert loaded.config is not None
     assert [str(each).removeprefix("config.toml:") for each in loaded.notes] == [
         "5: integrations.a.limits[1].scope: note: there are no key pools yet: it limits the target",
-        "6: integrations.a.auth.type: note: auth type 'hmac' is not carried by an installed plugin yet: "
+        "6: integrations.a.auth.type: note: auth type 'google' is not carried by an installed plugin yet: "
         "calls are answered with 503",
-        "6: integrations.a.auth.secret: note: a list of secrets is no key pool yet: its first one is used",
         "9: integrations.a.on.429[0]: note: action 'refresh' acts as 'pass' in this version",
         "11: integrations.a.on.5xx[0]: note: action 'queue' acts as 'pass' in this version",
+        "17: integrations.b.auth.token: note: a list of secrets is no key pool yet: its first one is used",
     ]
 
 

@@ -34,8 +34,6 @@ OAUTH2 = {"token_url": "https://a/token", "client_id": "me"}
         ("github_app", {"app_id": 1, "installation_id": "env:I", "private_key": "file:k"}),
         ("google", {"credentials": "file:c"}),
         ("google", {"credentials": "env:C", "scopes": ["a"]}),
-        ("hmac", {"secret": "env:S"}),
-        ("hmac", {"secret": "env:S", "header": "X-Hub-Signature", "algorithm": "sha1"}),
     ],
 )
 def test_an_auth_type_of_the_contract_is_checked_before_it_is_carried(type_, raw):
@@ -60,8 +58,6 @@ def test_an_auth_type_of_the_contract_is_checked_before_it_is_carried(type_, raw
         ("sigv4", {"region": "a", "service": "b", "session_token": "env:A"}, "session_token needs"),
         ("github_app", {"app_id": 1, "installation_id": 2}, "private_key"),
         ("google", {}, "credentials"),
-        ("hmac", {"secret": "env:S", "algorithm": "md5"}, "algorithm"),
-        ("hmac", {"secret": "env:S", "header": "X Y"}, "must be the name of a header"),
     ],
 )
 def test_an_auth_type_of_the_contract_says_what_it_lacks(type_, raw, words):
