@@ -16,10 +16,11 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from aiohttp import web
-from aiohttp.http import RawRequestMessage
+from aiohttp.http import HttpRequestParser, RawRequestMessage
 from aiohttp.http_exceptions import BadHttpMethod, LineTooLong
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 
+from . import departure
 from .errors import BrokenBody, Malformed, OutriderError
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ KEEP_ALIVE_S = 75.0
 LINGER_S = 2.0
 LINGER_BYTES = 1024 * 1024
 READ_BUFFER = 64 * 1024
+_END_OF_HEAD = b"\r\n\r\n"
 _RESET = struct.pack("ii", 1, 0)
 
 _REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32} \S+ HTTP/1\.[01]\r?\n")
@@ -54,6 +56,7 @@ class Connection(web.RequestHandler):
         "_shared_bytes",
         "busy",
         "draining",
+        "ended",
         "handle",
         "listener",
     )
@@ -65,6 +68,8 @@ class Connection(web.RequestHandler):
         self.handle = handle
         self.busy = False
         self.draining = False
+        self.ended = False
+        """Whether the app has ended its sending."""
         self._expected: StreamReader = EMPTY_PAYLOAD
         self._head_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
@@ -93,6 +98,8 @@ class Connection(web.RequestHandler):
         if self._request_count != before:
             body, (message, self._expected) = self._expected, self._messages[-1]
             if type(message) is not RawRequestMessage:
+                if not in_body and not self._head_bytes and _END_OF_HEAD in data:
+                    data = self._reparse(data)
                 if not body.is_eof():
                     body.set_exception(web.RequestPayloadError("the body is not well-formed"))
                     body.feed_eof()  # a reader that was just woken would wait on otherwise
@@ -105,6 +112,8 @@ class Connection(web.RequestHandler):
             if self._head_bytes:
                 self._relax()
             self._shared_bytes = size or self._shared_bytes
+            if self._expected is EMPTY_PAYLOAD and not data.endswith(_END_OF_HEAD):
+                self._begin_head(data)
         elif in_body:
             self._shared_bytes = size or self._shared_bytes
         elif size:
@@ -114,6 +123,19 @@ class Connection(web.RequestHandler):
                 self._refuse(_too_large() if self._line_done else _line_too_long())
             elif self._head_timer is None:
                 self._head_timer = self._loop.call_later(HEAD_S, self._head_late)
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Answer what is whole to an app that ended its sending, for as long as the app is there."""
+        transport = self.transport
+        if transport is None or transport.get_extra_info("sslcontext") is not None:
+            return False
+        if not self._expected.is_eof() or not (self.busy or self._messages):
+            return False
+        if not self.ended:
+            self.ended = True
+            self._relax()
+            self._ask_whether_it_left()
+        return True
 
     def resume_reading(self, resume_parser: bool = True) -> None:
         """Read on. aiohttp asks for it after every piece, and would parse nothing each time."""
@@ -126,6 +148,8 @@ class Connection(web.RequestHandler):
         try:
             while not self._force_close:
                 if not messages:
+                    if self.ended:
+                        break
                     self._waiter = self._loop.create_future()
                     try:
                         await self._waiter
@@ -214,6 +238,59 @@ class Connection(web.RequestHandler):
             pass
         finally:
             timer.cancel()
+
+    def _ask_whether_it_left(self) -> None:
+        if self.transport is not None and not self.transport.is_closing():
+            peer = self.transport.get_extra_info("socket")
+            departure.ask(peer.fileno(), peer.family)
+            self._loop.call_later(departure.ANSWER_S, self._leave)
+
+    def _leave(self) -> None:
+        """Cancel what runs for an app that has left; else ask again in a while."""
+        if self.transport is not None and not self.transport.is_closing():
+            if departure.has_left(self.transport.get_extra_info("socket").fileno()):
+                self.abort()
+            else:
+                self._loop.call_later(departure.ASK_EVERY_S, self._ask_whether_it_left)
+
+    def _reparse(self, data: bytes) -> bytes:
+        """Put the good requests before a malformed one that came with them, and give that one.
+
+        aiohttp forgets them. One whose body broke off in the same piece is malformed as well.
+        """
+        error = self._messages.pop()
+        before = len(self._messages)
+        self._parser = HttpRequestParser(
+            self,
+            self._loop,
+            READ_BUFFER,
+            max_line_size=MAX_LINE - 1,
+            max_field_size=MAX_LINE,
+            max_headers=MAX_FIELDS,
+            payload_exception=web.RequestPayloadError,
+            auto_decompress=False,
+            max_msg_queue_size=self._max_msg_queue_size,
+        )
+        *heads, rest = data.split(_END_OF_HEAD)
+        for piece in (*(head + _END_OF_HEAD for head in heads), rest):
+            super().data_received(piece)
+            if len(self._messages) > before and type(self._messages[-1][0]) is not RawRequestMessage:
+                self._messages.pop()
+                break
+        # RTSP: see data_received.
+        while len(self._messages) > before and (not self._messages[-1][1].is_eof() or b" RTSP/1." in data):
+            self._messages.pop()
+        self._refuse_large(len(self._messages) - before)
+        self._messages.append(error)
+        return piece
+
+    def _begin_head(self, data: bytes) -> None:
+        """Time the head that begins in the piece in which a request without a body ends."""
+        end = data.rfind(_END_OF_HEAD)
+        rest = data[end + len(_END_OF_HEAD) :].lstrip(b"\r\n")
+        if end >= 0 and rest and type(self._messages[-1][0]) is RawRequestMessage:
+            self._head_bytes = len(rest)
+            self._head_timer = self._loop.call_later(HEAD_S, self._head_late)
 
     def _refuse_large(self, count: int) -> None:
         """Refuse those of the `count` newest requests whose heads are too large in all."""

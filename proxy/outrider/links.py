@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from .config import BaseUrl
     from .headers import Field
 
-_LINK = re.compile(rb"<([^<>]*)>")
+#: A target, or a quoted parameter, in which angle brackets mean nothing (RFC 8288, section 3).
+_LINK = re.compile(rb'<([^<>]*)>|"(?:[^"\\]|\\.)*"')
 _DOTS = re.compile(r"(?:^|[/\\]|%2f|%5c)(?:\.|%2e){1,2}(?:$|[/\\#]|%2f|%5c)", re.IGNORECASE)
 _PORTS = {"http": 80, "https": 443}
 
@@ -41,7 +42,7 @@ def turn_back(
         if lower == b"location" or lower in named:
             turned.append((name, _turn(value, places, base)))
         elif lower == b"link":
-            turned.append((name, _LINK.sub(lambda found: b"<%b>" % _turn(found[1], places, base), value)))
+            turned.append((name, _LINK.sub(lambda found: _turned(found, places, base), value)))
         else:
             turned.append((name, value))
     return turned
@@ -52,6 +53,10 @@ def turn_url(url: str, places: Sequence[Place], base: str) -> str:
     if "://" not in url or not url.isascii():
         return url
     return _turn(url.encode("ascii"), places, base).decode("latin-1")
+
+
+def _turned(found: re.Match[bytes], places: Sequence[Place], base: str) -> bytes:
+    return found[0] if found[1] is None else b"<%b>" % _turn(found[1], places, base)
 
 
 def _turn(url: bytes, places: Sequence[Place], base: str) -> bytes:

@@ -54,6 +54,34 @@ def test_an_app_that_leaves_cancels_the_call(sidecar: Sidecar, provider: FakePro
     assert sidecar.metric("outrider_in_flight", integration="stripe") == 0
 
 
+def test_an_app_that_leaves_before_the_answer_cancels_the_call(
+    sidecar: Sidecar, provider: FakeProvider
+) -> None:
+    """Also where nothing had been sent to it yet."""
+    provider.raw(Step.WAIT)
+    with socket.create_connection(("127.0.0.1", sidecar.port), timeout=5) as app:
+        app.sendall(_get(sidecar))
+        provider.until(lambda: bool(provider.requests))
+
+    provider.until(lambda: provider.is_closed(provider.requests[0].connection))
+    assert sidecar.metric("outrider_in_flight", integration="stripe") == 0
+
+
+def test_an_app_that_ends_its_sending_gets_its_answer(sidecar: Sidecar, provider: FakeProvider) -> None:
+    """A half-closed connection still carries the answer (RFC 9293, 3.6)."""
+    provider.raw(Step.WAIT, b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate")
+    with Wire(sidecar.port) as wire:
+        wire.send(_get(sidecar))
+        wire.end_sending()
+        provider.until(lambda: bool(provider.requests))
+        provider.release()
+        answer = wire.answer()
+        after, ending = wire.rest()
+
+    assert (answer.status, answer.body) == (200, b"late")
+    assert (after, ending) == (b"", Ending.CLEAN)
+
+
 @pytest.mark.parametrize(
     "answer",
     [

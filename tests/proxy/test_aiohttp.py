@@ -16,6 +16,7 @@ SERVER_SLOTS = (
     "_waiter",
     "_request_count",
     "_buffer_paused",
+    "_max_msg_queue_size",
     "_msg_queue_resume_size",
     "_force_close",
     "_next_keepalive_close_time",

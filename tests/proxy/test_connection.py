@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from aiohttp.streams import StreamReader
 
+from outrider import departure
 from outrider.config import Listen
 from outrider.connection import HEAD_S, LINGER_BYTES, MAX_FIELDS, MAX_HEAD, MAX_LINE, Connection
 from outrider.errors import OutriderError
@@ -263,6 +264,65 @@ async def test_a_late_head_is_a_408() -> None:
         app.connection._head_late()
 
         assert await app.rest() == b"408\n"
+
+
+async def test_a_head_that_begins_in_the_piece_before_is_timed() -> None:
+    """What comes after a request's end is the next head; line ends between the two are nothing."""
+    async with wire(Server()) as app:
+        app.send(GET + b"\r\n")
+        assert await app.line() == b"/x"
+        idle = app.connection._head_timer
+        app.send(GET + GET[:10])
+        assert await app.line() == b"/x"
+        begun = app.connection._head_timer
+        app.send(GET[10:])
+        assert await app.line() == b"/x"
+        done = app.connection._head_timer
+
+    assert (idle, done) == (None, None)
+    assert begun is not None
+    assert begun.cancelled()
+
+
+async def test_who_ends_its_sending_is_answered() -> None:
+    """What had come in whole is answered, also later; then the connection ends."""
+    go = asyncio.Event()
+
+    async def slow(connection: Connection, message: Any, payload: StreamReader) -> bool:
+        await go.wait()
+        say(connection, message.path.encode())
+        return True
+
+    async with wire(Server(slow)) as app:
+        app.send(GET + GET)
+        app.writer.write_eof()
+        await app.until(lambda: app.connection.ended)
+        await asyncio.sleep(2 * departure.ANSWER_S)
+        go.set()
+
+        assert await app.rest() == b"/x\n/x\n"
+
+
+@pytest.mark.parametrize(
+    "sent", [b"", GET[:10], b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc"]
+)
+async def test_who_ends_its_sending_too_early_is_let_go(sent: bytes) -> None:
+    """Nothing whole is there to be answered."""
+    seen = asyncio.Event()
+
+    async def waiting(connection: Connection, message: Any, payload: StreamReader) -> bool:
+        seen.set()
+        await asyncio.sleep(60)
+        return True
+
+    async with wire(server := Server(waiting)) as app:
+        app.send(sent)
+        if sent.startswith(b"POST"):
+            await seen.wait()
+        app.writer.write_eof()
+
+        assert await app.rest() == b""
+        await asyncio.wait_for(server.left.wait(), 5)
 
 
 async def test_one_too_many_is_told_so() -> None:

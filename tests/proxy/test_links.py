@@ -44,6 +44,16 @@ def test_link() -> None:
     ]
 
 
+def test_a_quoted_parameter_is_no_target() -> None:
+    """Angle brackets in a title are text, also after an escaped quote."""
+    title = rb'title="a \" <https://api.acme.example/v1/x>"'
+    given = b"<https://api.acme.example/v1/y>; " + title + b", </v1/z>"
+
+    assert turn_back([(b"Link", given)], TARGET, BASE) == [
+        (b"Link", b"<http://127.0.0.1:8080/acme/y>; " + title + b", </acme/z>")
+    ]
+
+
 def test_a_path_never_becomes_a_host() -> None:
     """Two slashes below the base path do not stand at the start of what the app gets."""
     turned = turn_back([(b"Location", b"/v1//evil.example")], TARGET, "http://acme.localhost:8080")
