@@ -1,6 +1,7 @@
 """The integration document: what is configured and runs, in the words that an architect would write.
 
 `outrider docs` writes it, as Markdown or HTML, and `--check` says when a file no longer tells what is so.
+`outrider import` goes the other way: from a document to a first configuration.
 """
 
 from __future__ import annotations
@@ -32,8 +33,9 @@ _SHOWN = 40
 
 @hookimpl
 def outrider_commands(cli: click.Group) -> None:
-    """Add `outrider docs`."""
+    """Add `outrider docs` and `outrider import`."""
     cli.add_command(docs)
+    cli.add_command(import_)
 
 
 @click.command()
@@ -81,3 +83,33 @@ def _check(file: Path, text: str, updated: str, config: Path) -> None:
 def _without_date(text: str, updated: str) -> list[str]:
     """Give the lines that count: not the date, and no white space that an editor may take off."""
     return [line.rstrip() for line in text.rstrip().splitlines() if not line.startswith(updated)]
+
+
+@click.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@config_option
+@click.option("--force", is_flag=True, help="Replace the configuration that is there.")
+@click.pass_obj
+def import_(registry: Registry, file: Path, path: Path, force: bool) -> None:
+    """Write a first configuration from an integration document in Markdown."""
+    # tomlkit is for this alone; no other command waits for its import.
+    from .draft import draft
+    from .parse import parse
+
+    try:
+        document = parse(file.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError):
+        raise StartError(f"{file} cannot be read; name an integration document in Markdown") from None
+    if not document.sections:
+        raise StartError(f"{file} describes no integration; each has a heading '## NAME' of its own")
+    if path.exists() and not force:
+        raise StartError(f"{path} is there already; name another with --config, or give --force")
+    text, notes = draft(document, registry.providers, file.name)
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise StartError(f"{path} cannot be written: {(error.strerror or '').lower()}") from None
+    many = len(document.sections)
+    click.echo(f"{path}: {many} integration{'' if many == 1 else 's'}, each a draft until its secret is set")
+    for note in notes:
+        click.echo(f"look at {note}")

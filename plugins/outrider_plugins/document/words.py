@@ -270,7 +270,7 @@ def published(target: Target) -> str:
     chosen = target.config.plan
     if chosen in plans:
         plans = {chosen: plans[chosen]}
-    said = []
+    said = [] if chosen in plans or not plans else ["no plan is chosen"]
     for name, plan in plans.items():
         limits = "; ".join(str(one) for one in plan.limits)
         note = f" ({plan.note})" if plan.note else ""

@@ -1,0 +1,157 @@
+"""From a document to a first configuration."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from .test_document import RICH, outrider
+
+MORE = """
+[integrations.basic]
+base_url = "https://basic.example"
+purpose = "Mail"
+documentation = "https://basic.example/docs"
+sdk = "basic-sdk"
+timeout = { connect = "250ms", total = "3m" }
+auth = { type = "basic", username = "me", password = "file:/run/secrets/basic" }
+
+[[integrations.basic.limits]]
+rate = "1000/d"
+burst = 10
+wait = "1s"
+endpoints = ["POST /mail", "GET /mail/{id}"]
+
+[[integrations.basic.limits]]
+concurrency = 3
+observe = true
+
+[integrations.basic.breaker]
+rate = 0.5
+window = "20s"
+minimum = 30
+
+[integrations.query]
+base_url = "https://query.example"
+auth = { type = "query", name = "key", value = "env:QUERY_KEY" }
+fallback = { message = { body = "later, please" } }
+on = { "401" = ["pass"], "429" = ["pass"] }
+
+[integrations.passing]
+base_url = "https://passing.example"
+auth = { type = "pass" }
+"""
+
+BY_HAND = """
+# External Integrations
+
+**Last Updated**: yesterday
+**Status**: Draft
+
+## Overview
+
+What we use.
+
+## Acme Mail (EU)
+
+* **Purpose**: Email
+  delivery
+* **Provider**: Acme
+
+### Integration Details
+- **Authentication**: API Key
+- **Authentication Method**: API Key in X-Acme-Key header
+
+### Endpoints Used
+- `POST /mail/{id}`: Send
+- `everything else`: Who knows
+
+### Error Handling
+- **Strategy**: Retry with exponential backoff, 5 attempts
+- **Specific Errors Handled**:
+  - `401 Unauthorized`: Alert for invalid key
+  - `429 Too Many Requests`: Queue request and retry later
+
+### Rate Limiting
+- **Our Strategy**: At most 1,200 requests per minute
+
+### Fallback Strategy
+- **If Service is Unavailable**: Switch to `stripe`
+
+## Stripe
+- **Provider**: Stripe
+"""
+
+
+def said(text: str) -> str:
+    """Leave out of a document what a draft cannot keep: its date, its status, what a command was."""
+    text = re.sub(r"^\*\*Last Updated\*\*.*$|^- \*\*(Status|Secret)\*\*.*$", "", text, flags=re.MULTILINE)
+    return text.replace("No credential; what the application sends in its place is taken off", "")
+
+
+def test_a_document_of_ours_comes_back(tmp_path: Path) -> None:
+    """Configured, written, read: the new configuration passes the check, and has the same document."""
+    (tmp_path / "config.toml").write_text(RICH + MORE)
+    assert outrider(tmp_path, "docs", "--output", "first.md").returncode == 0
+
+    imported = outrider(tmp_path, "import", "first.md", "--config", "second.toml")
+    checked = outrider(tmp_path, "check", "--config", "second.toml")
+    second = outrider(tmp_path, "docs", "--config", "second.toml")
+
+    assert (imported.returncode, imported.stderr) == (0, "")
+    assert imported.stdout.splitlines()[1:] == [
+        "look at backup: where its secret comes from is not in the document"
+    ]
+    assert checked.returncode == 0, checked.stdout
+    assert said(second.stdout) == said((tmp_path / "first.md").read_text())
+
+
+def test_a_document_by_hand_is_read_as_well_as_can_be(tmp_path: Path) -> None:
+    """What it says is configured, what it lacks is told and stands in the file; nothing is a problem."""
+    (tmp_path / "by-hand.md").write_text(BY_HAND)
+
+    imported = outrider(tmp_path, "import", "by-hand.md")
+    text = (tmp_path / "config.toml").read_text()
+    checked = outrider(tmp_path, "check")
+
+    assert checked.returncode == 0, checked.stdout
+    assert (
+        "look at acme-mail-eu: its base URL is not in the document; write where the API is" in imported.stdout
+    )
+    assert "endpoint 'everything else' is left out" in imported.stdout
+    for line in (
+        'purpose = "Email delivery"',
+        'name = "X-Acme-Key"',
+        'value = "env:ACME_MAIL_EU_API_KEY"',
+        "attempts = 5",
+        'rate = "1200/m"',
+        '429 = ["retry", "queue"]',
+        'targets = ["stripe"]',
+        'call = "POST /mail/{id}"',
+        'token = "env:STRIPE_API_KEY"',
+        "# its base URL is not in the document; write where the API is",
+    ):
+        assert line in text
+
+
+@pytest.mark.parametrize(
+    ("words", "remedy"),
+    [
+        (("import", "none.md"), "none.md cannot be read; name an integration document in Markdown"),
+        (
+            ("import", "empty.md"),
+            "empty.md describes no integration; each has a heading '## NAME' of its own",
+        ),
+        (("import", "full.md"), "config.toml is there already; name another with --config, or give --force"),
+    ],
+)
+def test_what_cannot_be_imported_is_told(tmp_path: Path, words: tuple[str, str], remedy: str) -> None:
+    """In one line; a configuration that is there is never overwritten unasked."""
+    (tmp_path / "empty.md").write_text("# Nothing\n")
+    (tmp_path / "full.md").write_text("## acme\n")
+    (tmp_path / "config.toml").write_text("# mine\n")
+
+    done = outrider(tmp_path, *words)
+
+    assert (done.returncode, done.stderr) == (2, f"outrider: {remedy}\n")
+    assert (tmp_path / "config.toml").read_text() == "# mine\n"
