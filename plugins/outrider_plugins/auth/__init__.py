@@ -11,7 +11,7 @@ from functools import partial
 from outrider.plugin import Attempt, AuthType, Layer, Stage, Target, hookimpl
 
 from .signature import Hmac
-from .static import Basic, Bearer, Header, NoAuth, Pass, Query
+from .static import Basic, Bearer, Header, NoAuth, Pass, Query, Several
 
 
 @hookimpl
@@ -21,6 +21,7 @@ def outrider_auth_types() -> Mapping[str, type[AuthType]]:
         "bearer": Bearer,
         "basic": Basic,
         "header": Header,
+        "headers": Several,
         "query": Query,
         "hmac": Hmac,
         "none": NoAuth,

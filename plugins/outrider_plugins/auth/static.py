@@ -7,6 +7,7 @@ from collections.abc import Awaitable
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, StringConstraints, model_validator
+from pydantic import Field as Length
 
 from outrider.plugin import (
     Attempt,
@@ -149,6 +150,25 @@ class Header(AuthType):
         return _with_field(
             target, self.value[0], self.name, lambda secret: self.format.replace("{secret}", secret), send
         )
+
+
+class Several(AuthType):
+    """`[integrations.NAME.auth]` with `type = "headers"`: a pair of fields, an id and its secret."""
+
+    fields: Annotated[
+        dict[Annotated[str, AfterValidator(credential_header)], SecretRef], Length(min_length=1)
+    ]
+
+    @property
+    def headers(self) -> tuple[str, ...]:
+        """The fields it puts on."""
+        return tuple(self.fields)
+
+    def wrap(self, target: Target, send: AttemptSend) -> AttemptSend:
+        """Put the fields on."""
+        for name, ref in self.fields.items():
+            send = _with_field(target, ref, name, str, send)
+        return send
 
 
 class Query(AuthType):

@@ -4,6 +4,8 @@ FakeProvider
     A provider over real sockets that records every request and answers by a script.
 Sidecar
     The real program as a process, with a configuration of the test's.
+conformance.Conformance
+    The tests that every provider plugin passes: subclass it and name the provider.
 FakeClock
     Time that moves when the test says so.
 """
