@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from . import __version__
 from .admin import Admin
 from .compile import Compiled, Compiler
+from .connection import require_c_parser
 from .errors import StartError
 from .events import Reloaded
 from .listener import Listener
@@ -26,6 +27,7 @@ from .watch import watch
 if TYPE_CHECKING:
     from .config import Config, Listen
     from .registry import Registry
+    from .secrets import Vault
     from .table import Table
 
 _log = logging.getLogger("outrider")
@@ -39,11 +41,14 @@ class App:
 
     def __init__(self, path: Path, registry: Registry, compiled: Compiled) -> None:
         assert compiled.table is not None
+        require_c_parser()
         self.version = __version__
         self.started = monotonic()
         self.registry = registry
         self.stamp = compiled.stamp
         """Of the file that was read at the start."""
+        self.awaited: Vault | None = None
+        """The secrets of a file that was refused: one that was missing may appear."""
         self._path = path
         self._ports: set[int] = set()
         self.server = Server(compiled.table, registry)
@@ -100,6 +105,7 @@ class App:
             compiler = Compiler(self._path, self.registry, own_ports=self._ports)
             compiled = await asyncio.to_thread(compiler.compile)
             new, old = compiled.table, self.table
+            self.awaited = compiled.vault
             try:
                 if new is None:
                     raise StartError("\n".join(str(problem) for problem in compiled.problems))
@@ -110,7 +116,7 @@ class App:
                 old.events.emit(Reloaded(ok=False))
                 return False
             REDACTOR.know({*old.vault.values(), *new.vault.values()})
-            self.server.table = new
+            self.server.table, self.awaited = new, None
             await self._close_listeners(new.config)
             self._renew(new.config)
             self._warn_of_restart(old.config, new.config)

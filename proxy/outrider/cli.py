@@ -19,6 +19,7 @@ from .commands import compile_or_exit, config_option, connect, table_of
 from .config import Listen, json_schema, load
 from .errors import OutriderError, StartError
 from .logs import configure
+from .modes import mode_warnings
 from .registry import Registry, load_plugins
 
 PR_SET_DUMPABLE = 4
@@ -46,8 +47,8 @@ def run(registry: Registry, path: Path) -> None:
     for note in compiled.notes:
         logging.getLogger("outrider").warning("%s", note)
     assert compiled.table is not None
-    for file in compiled.table.vault.open_to_others():
-        logging.getLogger("outrider").warning("the secret file %s may be read by others; chmod 600 it", file)
+    for warning in mode_warnings(path, compiled.table.vault.files()):
+        logging.getLogger("outrider").warning("%s", warning)
     from .app import App
 
     # What was loaded stays for good; what a request makes is freed by its count of references. So the
@@ -77,6 +78,8 @@ def check(registry: Registry, path: Path, no_secrets: bool, schema: bool) -> Non
     for note in compiled.notes:
         click.echo(str(note))
     assert compiled.table is not None
+    for warning in mode_warnings(path, compiled.table.vault.files()):
+        click.echo(f"{path}: note: {warning}")
     asleep = [name for name in compiled.names if name not in compiled.table.integrations]
     click.echo(f"{path}: no problems in {len(compiled.names)} integrations" + _sleepers(asleep))
 

@@ -17,7 +17,7 @@ from .events import AttemptDone, Events, tell
 from .exchange import Attempt, Exchange
 from .gate import Hosts, host_of_listener
 from .hosts import dispatched
-from .integration import Integration, Target
+from .integration import Integration, Target, Timeout
 from .layers import OUTER, Layer, Placed, Stage, arrange, compose
 from .provider import LocalProvider, Provider
 from .query import without_parameters
@@ -46,6 +46,8 @@ class Compiled:
     """Of the file, from before it was read: a change since then is seen by whoever watches it."""
     table: Table | None = None
     problems: list[Problem] = field(default_factory=list)
+    vault: Vault | None = None
+    """The secrets that were asked for, also where one is missing and there is no table."""
 
     @property
     def names(self) -> list[str]:
@@ -80,12 +82,13 @@ class Compiler:
             except StartError as error:
                 self._problem(compiled, (), str(error))
         elif loaded.partial is not None:
-            self._report_missing(loaded.partial, Vault(self._path.parent, absent=not self._secrets), compiled)
+            compiled.vault = Vault(self._path.parent, absent=not self._secrets)
+            self._report_missing(loaded.partial, compiled.vault, compiled)
             compiled.problems.sort(key=lambda problem: problem.line)
         return compiled
 
     def _compile(self, config: Config, compiled: Compiled) -> None:
-        vault = Vault(self._path.parent, absent=not self._secrets)
+        vault = compiled.vault = Vault(self._path.parent, absent=not self._secrets)
         events = Events()
         integrations: dict[str, Integration] = {}
         closers = []
@@ -140,7 +143,7 @@ class Compiler:
         if section.auth_pending:
             innermost = _without_credential(section.auth_type or "")
         elif isinstance(provider, LocalProvider):
-            innermost = _timed(provider.serve)
+            innermost = _timed(provider.serve, target.timeout)
         else:
             kind = UpgradingUpstream if section.websocket else Upstream
             tls = self._tls(section)
@@ -207,7 +210,7 @@ class Compiler:
                 )
             if layer.stage in foreign:
                 raise StartError(f"plugin '{plugin}': Stage.{layer.stage.name} is not for {hook}")
-            placed.append(Placed(plugin, layer))
+            placed.append(Placed(plugin, layer, foreign=not self._registry.plugins[plugin].builtin))
         return arrange(placed, owner=f"integration '{owner}'")
 
     def _clients(self, config: Config, vault: Vault) -> Clients | None:
@@ -352,11 +355,16 @@ def _keeping(send: ExchangeSend) -> ExchangeSend:
     return keeping
 
 
-def _timed(serve: AttemptSend) -> AttemptSend:
+def _timed(serve: AttemptSend, timeout: Timeout) -> AttemptSend:
+    """Hold a provider inside Outrider to the times of one outside: TooSlow after them."""
+
     async def served(attempt: Attempt) -> Response:
         started = monotonic()
+        left_s = min(timeout.response, attempt.exchange.deadline - started)
         try:
-            return await serve(attempt)
+            return await asyncio.wait_for(serve(attempt), left_s)
+        except TimeoutError:
+            raise TooSlow("the provider did not answer in time") from None
         finally:
             attempt.exchange.upstream_s += monotonic() - started
 

@@ -15,13 +15,13 @@ import struct
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from aiohttp import web
+from aiohttp import http_parser, web
 from aiohttp.http import HttpRequestParser, RawRequestMessage
 from aiohttp.http_exceptions import BadHttpMethod, LineTooLong
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 
 from . import departure
-from .errors import BrokenBody, Malformed, OutriderError
+from .errors import BrokenBody, Malformed, OutriderError, StartError
 
 if TYPE_CHECKING:
     from .listener import Listener
@@ -41,6 +41,16 @@ _END_OF_HEAD = b"\r\n\r\n"
 _RESET = struct.pack("ii", 1, 0)
 
 _REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32} \S+ HTTP/1\.[01]\r?\n")
+
+
+def require_c_parser() -> None:
+    """Raise StartError unless aiohttp's C parser is loaded: the other lets through what it refuses."""
+    if http_parser.HttpRequestParser is http_parser.HttpRequestParserPy:
+        raise StartError(
+            "aiohttp runs without its C parser, which is not safe; "
+            "install a wheel of aiohttp that has it, and unset AIOHTTP_NO_EXTENSIONS"
+        )
+
 
 Handle: TypeAlias = "Callable[[Connection, RawRequestMessage | Malformed, StreamReader], Awaitable[bool]]"
 

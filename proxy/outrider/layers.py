@@ -9,10 +9,10 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
 from .errors import StartError
+from .response import Response
 
 if TYPE_CHECKING:
     from .exchange import Attempt, Exchange
-    from .response import Response
 
 T = TypeVar("T")
 
@@ -73,6 +73,8 @@ class Placed(Generic[T]):
 
     plugin: str
     layer: Layer[T]
+    foreign: bool = False
+    """Not built in, so nobody of ours has tested what it gives back."""
 
     def __str__(self) -> str:
         return f"{self.layer.stage.name.lower()}({self.layer.name or self.plugin})"
@@ -91,12 +93,37 @@ def arrange(placed: Iterable[Placed[T]], *, owner: str) -> list[Placed[T]]:
     return ordered
 
 
+class NotAResponse(TypeError):
+    """A layer of `plugin` gave something else than a Response."""
+
+    def __init__(self, plugin: str, given: object) -> None:
+        super().__init__(f"a layer of plugin '{plugin}' gave {type(given).__name__}; give a Response")
+        self.plugin = plugin
+
+
+def _answering(plugin: str, send: Send[T]) -> Send[T]:
+    """Name the plugin whose layer forgot to return: the error would show in the layer around it."""
+
+    async def answered(travels: T) -> Response:
+        coming = send(travels)
+        if not isinstance(coming, Awaitable):
+            raise NotAResponse(plugin, coming)
+        response = await coming
+        if not isinstance(response, Response):
+            raise NotAResponse(plugin, response)
+        return response
+
+    return answered
+
+
 def compose(layers: Iterable[Placed[T]], innermost: Send[T]) -> Send[T]:
     """Wrap `innermost` in `layers`, the first of them outermost. StartError names one that raises."""
     send = innermost
     for placed in reversed(list(layers)):
         try:
             send = placed.layer.wrap(send)
+            if placed.foreign:
+                send = _answering(placed.plugin, send)
         except Exception as error:
             raise StartError(
                 f"plugin '{placed.plugin}': its layer {placed} raised {type(error).__name__}: {error}"

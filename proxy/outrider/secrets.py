@@ -10,7 +10,6 @@ import json
 import logging
 import os
 import shlex
-import stat
 import subprocess
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -166,17 +165,6 @@ class Vault:
         except OSError as error:
             reason = (error.strerror or type(error).__name__).lower()
             raise SecretMissing(f"no secret; write it to the file {path} ({reason})") from None
-
-    def open_to_others(self) -> list[Path]:
-        """Give the secret files that others may read, for a warning (Kubernetes mounts them so)."""
-        found = []
-        for path in self.files():
-            try:
-                if stat.S_IMODE(path.stat().st_mode) & 0o077:
-                    found.append(path)
-            except OSError:
-                continue
-        return found
 
 
 def _from_command(ref: SecretRef) -> str:

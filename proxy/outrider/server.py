@@ -21,6 +21,7 @@ from .events import ExchangeDone, PluginRaised, tell
 from .exchange import Exchange
 from .headers import NO_NAMES, connection_names
 from .ids import exchange_id
+from .layers import NotAResponse
 from .problem import answer
 from .relay import relay, tunnel
 
@@ -206,14 +207,20 @@ class Server:
 
     def _blame(self, error: Exception) -> OutriderError:
         """Find whose code raised, from the innermost frame out; the log has the traceback."""
+        plugin = error.plugin if isinstance(error, NotAResponse) else self._plugin_in(error)
+        if plugin is not None:
+            _log.error("plugin '%s' raised on the request path", plugin, exc_info=error)
+            self.table.events.emit(PluginRaised(plugin))
+            return PluginFailed(plugin)
+        _log.error("a mistake of Outrider's own on the request path", exc_info=error)
+        return OutriderError("a mistake of Outrider's own; its log has the details")
+
+    def _plugin_in(self, error: Exception) -> str | None:
         for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
             plugin = self._registry.plugin_of(frame.f_globals.get("__name__", ""))
             if plugin is not None:
-                _log.error("plugin '%s' raised on the request path", plugin, exc_info=error)
-                self.table.events.emit(PluginRaised(plugin))
-                return PluginFailed(plugin)
-        _log.error("a mistake of Outrider's own on the request path", exc_info=error)
-        return OutriderError("a mistake of Outrider's own; its log has the details")
+                return plugin
+        return None
 
 
 def _whole(payload: StreamReader) -> bool:

@@ -1,4 +1,8 @@
-"""What changes when a file does, also when it is replaced or a symlink on the way is swapped."""
+"""What changes when a file does: when it is written, replaced or made readable, or a symlink is swapped.
+
+The mode and the owner are in it, and not the time of the last change to them (ctime): that moves when a
+backup has read the file, and a reload starts the counts of limits and breakers anew.
+"""
 
 from __future__ import annotations
 
@@ -15,4 +19,12 @@ def stamp_of(path: Path) -> Stamp:
         found = os.stat(path)
     except (OSError, ValueError):
         return None
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+    return (
+        found.st_dev,
+        found.st_ino,
+        found.st_size,
+        found.st_mtime_ns,
+        found.st_mode,
+        found.st_uid,
+        found.st_gid,
+    )

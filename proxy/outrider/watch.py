@@ -38,8 +38,9 @@ async def watch(
     path = app.table.path
     seen = app.stamp
     while True:
-        table = app.table
-        files = (path, *table.vault.files())
+        table, awaited = app.table, app.awaited
+        vaults = (table.vault,) if awaited is None else (table.vault, awaited)
+        files = (path, *(file for vault in vaults for file in vault.files()))
         folders = {folder for file in files for folder in _folders(file)}
         names = {name for file in files for name in _names(file)}
         changes = awatch(
@@ -61,10 +62,10 @@ async def watch(
                 _log.info("the secret of %s has changed and is in use", ref)
                 REDACTOR.know({*REDACTOR.known, *table.vault.values()})
             now = stamp_of(path)
-            if now is not None and (now != seen or table.vault.has_news()):
+            if now is not None and (now != seen or any(vault.has_news() for vault in vaults)):
                 seen = now
                 await app.reload()
-            if app.table is not table:
+            if app.table is not table or app.awaited is not awaited:
                 break
 
 

@@ -155,3 +155,21 @@ def test_total_covers_connecting() -> None:
 
     assert answer.status == 504
     assert time.monotonic() - began < 5
+
+
+def test_total_holds_the_sandbox_too() -> None:
+    """A provider inside Outrider has no more time than one outside."""
+    config = """
+[integrations.slow]
+provider = "sandbox"
+auth = { type = "bearer", token = "cmd:echo sandbox-key" }
+timeout = { total = "200ms" }
+retry = { attempts = 1 }
+"""
+    with Sidecar(config) as sidecar, Wire(sidecar.port) as wire:
+        wire.send(GET.replace(b"/slow/x", b"/slow/delay/30"))
+        began = time.monotonic()
+        answer = wire.answer()
+
+    assert answer.status == 504
+    assert time.monotonic() - began < 5

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from outrider.errors import StartError
-from outrider.layers import OUTER, SINGLE, Layer, Placed, Stage, arrange, compose
+from outrider.layers import OUTER, SINGLE, Layer, NotAResponse, Placed, Stage, arrange, compose
 
 
 def placed(stage: Stage, plugin: str = "p", **options: Any) -> Placed[Any]:
@@ -72,6 +72,26 @@ async def test_the_first_is_the_outermost() -> None:
     assert [await send("x"), await send("y")] == ["X", "Y"]
     assert said[:2] == ["wrap b", "wrap a"]
     assert said[2:] == ["in a", "in b", "out b", "out a"] * 2
+
+
+@pytest.mark.parametrize("asynchronous", [True, False])
+async def test_who_forgets_to_return_is_named(asynchronous: bool) -> None:
+    """A plugin that is not built in is asked; the error would show in the layer around it otherwise."""
+
+    async def forgets(thing: Any) -> None:
+        return None
+
+    def forgetful(send: Any) -> Any:
+        return forgets if asynchronous else lambda thing: None
+
+    async def innermost(thing: str) -> Any:
+        raise AssertionError
+
+    outer, inner = Layer(stage=Stage.OBSERVE, wrap=lambda send: send), Layer(Stage.LIMIT, forgetful)
+    send = compose([Placed("outer", outer, foreign=True), Placed("inner", inner, foreign=True)], innermost)
+
+    with pytest.raises(NotAResponse, match="a layer of plugin 'inner' gave NoneType; give a Response"):
+        await send("x")
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ class Rig:
         (folder / "config.toml").write_text("")
         self.table = SimpleNamespace(path=folder / "config.toml", vault=self.vault)
         self.stamp = stamp_of(self.table.path)
+        self.awaited: Vault | None = None
 
     async def reload(self) -> bool:
         self.reloads += 1
@@ -107,6 +108,34 @@ async def test_a_secret_that_was_missing_reloads_once_it_is_there(tmp_path: Path
     await rig.looks_after("later")
 
     assert rig.reloads == 1
+
+
+async def test_a_secret_that_a_refused_file_lacks_is_awaited(tmp_path: Path) -> None:
+    """The file is read again when the secret is there, though the file itself has not changed."""
+    rig = Rig(tmp_path)
+    rig.awaited = Vault(tmp_path)
+    with pytest.raises(SecretMissing):
+        rig.awaited.get(SecretRef("file", "later"))
+
+    await rig.looks_after("config.toml")
+    (tmp_path / "later").write_text("value")
+    await rig.looks_after("later")
+    await rig.looks_after("later")
+
+    assert rig.reloads == 1
+
+
+async def test_a_secret_that_becomes_readable_is_news(tmp_path: Path) -> None:
+    """A mode may change alone."""
+    vault, key = Vault(tmp_path), tmp_path / "key"
+    key.write_text("")
+    key.chmod(0o200)
+    with pytest.raises(SecretMissing):
+        vault.get(SecretRef("file", "key"))
+
+    key.chmod(0o600)
+
+    assert [vault.has_news(), vault.has_news()] == [True, False]
 
 
 async def test_a_missing_secret_behind_a_loop_of_links_is_watched(tmp_path: Path) -> None:
