@@ -21,6 +21,7 @@ BUILTIN = (
     "outrider_plugins.accesslog",
     "outrider_plugins.console",
     "outrider_plugins.document",
+    "outrider_plugins.drift",
     "outrider_plugins.sandbox",
     "outrider_plugins.providers.openai",
     "outrider_plugins.providers.stripe",
