@@ -2,8 +2,8 @@
 
 Closed: calls go through. It opens after `failures` failures in a row, or when a failure makes their
 share over `window` reach `rate`. A failure is a response of 5xx but 501, or none: unreachable, too
-slow, rubbish. A 4xx is an answer. What the app cancelled, or a layer further in refused (a limit, a
-missing credential), is neither.
+slow, rubbish. A 4xx is an answer. What the app cancelled or gave too little time (`Outrider-Timeout`), or
+a layer further in refused (a limit, a missing credential), is neither.
 
 Open: every call is refused at once, with what is left of the period as Retry-After. After it the
 next call is the probe, and the others are still refused. Its answer closes the breaker, its failure
@@ -44,12 +44,15 @@ from outrider.plugin import (
     Response,
     Stage,
     Target,
+    TooSlow,
     Unavailable,
     hookimpl,
 )
 
 #: Seconds after which a call that met the probe may come again.
 _PROBE_RETRY_AFTER_S = 1.0
+#: A timeout of the deadline's comes no earlier before it.
+_PUNCTUAL_S = 0.01
 _UNBOUNDED = sys.maxsize
 _SLOTS = 10
 
@@ -137,7 +140,10 @@ class Circuit:
             try:
                 response = await send(attempt)
             except AttemptFailed as error:
-                self._failed(period, error.kind)
+                if isinstance(error, TooSlow) and self._was_hurried(attempt.exchange):
+                    self._left(period)
+                else:
+                    self._failed(period, error.kind)
                 raise
             except BaseException:
                 self._left(period)
@@ -150,6 +156,10 @@ class Circuit:
             return response
 
         return broken
+
+    def _was_hurried(self, exchange: Exchange) -> bool:
+        """Whether it ended at a deadline of the app's, which says nothing about the target."""
+        return exchange.hurried and self._clock() >= exchange.deadline - _PUNCTUAL_S
 
     def _probe(self) -> int:
         """Give the period to the one call that may be sent. Raises Open for the others."""

@@ -104,6 +104,11 @@ class Exchange:
         self.deadline = min(self.deadline, self.started + seconds)
 
     @property
+    def hurried(self) -> bool:
+        """Whether the app gave it less time than `timeout.total` does."""
+        return self.deadline < self.started + self.integration.target.timeout.total
+
+    @property
     def base(self) -> str:
         """Where the app finds the integration, e.g. `http://127.0.0.1:8080/stripe`: for Location."""
         scheme, host, prefix = self._base

@@ -105,7 +105,7 @@ class Rig:
         """Calls of this period under way, and failures in a row."""
         return sum(call.period == self.period for call in self.under_way) + self.row
 
-    async def call(self, count: int = 1, *, left_s: float = 120.0) -> list[Call]:
+    async def call(self, count: int = 1, *, left_s: float = 120.0, wanted: str = "120s") -> list[Call]:
         """Let so many callers come at once, and see how far they get."""
         made = []
         for _ in range(count):
@@ -113,6 +113,7 @@ class Rig:
             integration, id = Integration("acme", self.to.config, self.to), str(len(self.calls))
             began = self.clock() - 120 + left_s
             exchange = Exchange(id, integration, "GET", "/", fields, (), NO_BODY, started=began)
+            exchange.shorten(wanted)
             call = Call(Attempt(exchange, self.to))
             call.task = asyncio.get_running_loop().create_task(self._carry(call))
             self.calls.append(call)
@@ -156,7 +157,8 @@ class Rig:
             response = await call.outcome
             kind = "failure" if response.status in FAILURES else "answer"
         except AttemptFailed:
-            kind = "failure"
+            exchange = attempt.exchange
+            kind = "neither" if exchange.hurried and self.clock() >= exchange.deadline else "failure"
             raise
         finally:
             call.under_way = False
@@ -353,6 +355,22 @@ async def test_what_says_nothing_counts_as_nothing(outcome: Outcome) -> None:
     await rig.end(await rig.call(), outcome)
     await rig.end(await rig.call(), Unreachable)
     assert rig.heard == [BreakerOpened(rig.to, 30.0, "2 failures in a row, the last: unreachable")]
+
+
+async def test_a_deadline_of_the_apps_is_no_failure() -> None:
+    """An app that gives it 2 s learns nothing about the target; a target that is late by itself fails."""
+    rig = Rig(failures=2)
+    for _ in range(5):
+        hurried = await rig.call(wanted="2s")
+        rig.clock.advance(2)
+        await rig.end(hurried, TooSlow)
+    assert (rig.heard, rig.row) == ([], 0)
+
+    for _ in range(2):
+        hurried = await rig.call(wanted="2s")
+        rig.clock.advance(1)
+        await rig.end(hurried, TooSlow)
+    assert rig.heard == [BreakerOpened(rig.to, 30.0, "2 failures in a row, the last: timeout")]
 
 
 async def test_while_it_is_open_a_call_learns_how_long() -> None:
