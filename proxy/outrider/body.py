@@ -70,6 +70,27 @@ class Body:
             else:
                 self._whole = True
 
+    def recode(self, decode: Callable[[bytes], bytes], *, length: int) -> None:
+        """Pass every piece through `decode`, which sees to it that `length` bytes come of it in all.
+
+        It gets b"" at the end, when nothing more can come of it. Only before the first attempt has begun.
+        """
+        assert not self._started, "what was sent already cannot be another"
+        self.length = length
+        if self.data is not None:
+            self.data = decode(self.data) + decode(b"")
+            return
+        source = self._source
+        assert source is not None
+
+        async def decoded() -> bytes:
+            while piece := await source():
+                if data := decode(piece):
+                    return data
+            return decode(b"")
+
+        self._source = decoded
+
     async def gather(self) -> bytes | None:
         """Read all of it now; None where it is longer than what is kept, and then it is gone.
 

@@ -1,5 +1,7 @@
 """Bodies of requests: streamed once, or kept up to a cap."""
 
+import pytest
+
 from outrider.body import KEEP_ONE, NO_BODY, Body
 
 
@@ -78,3 +80,20 @@ async def test_gathering_past_the_cap() -> None:
 
     assert await body.gather() is None
     assert not body.replayable
+
+
+@pytest.mark.parametrize("body", [Body(b"aabb", length=4), streaming(b"aa", b"bb")], ids=["whole", "streams"])
+async def test_recoding_a_body(body: Body) -> None:
+    """Each piece and its end pass through; what is kept for another attempt is what came of it."""
+    ended = []
+
+    def decode(piece: bytes) -> bytes:
+        ended.append(not piece)
+        return piece.replace(b"a", b"")
+
+    body.recode(decode, length=2)
+    body.keep()
+
+    assert [await read(body), await read(body)] == [b"bb", b"bb"]
+    assert (body.length, ended.count(True)) == (2, 1)
+    body.close()

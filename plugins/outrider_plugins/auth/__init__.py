@@ -11,6 +11,7 @@ from functools import partial
 from outrider.plugin import Attempt, AuthType, Layer, Stage, Target, hookimpl
 
 from .signature import Hmac
+from .sigv4 import SigV4
 from .static import Basic, Bearer, Header, NoAuth, Pass, Query, Several
 
 
@@ -24,6 +25,7 @@ def outrider_auth_types() -> Mapping[str, type[AuthType]]:
         "headers": Several,
         "query": Query,
         "hmac": Hmac,
+        "sigv4": SigV4,
         "none": NoAuth,
         "pass": Pass,
     }

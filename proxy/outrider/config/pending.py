@@ -76,34 +76,6 @@ class OAuth2(Options):
         return self
 
 
-class SigV4(Options):
-    """`type = "sigv4"`; without keys, the usual AWS credential chain.
-
-    ```toml
-    type = "sigv4"
-    region = "eu-central-1"
-    service = "bedrock"
-    access_key = "AKIAEXAMPLE"
-    secret_key = "env:AWS_SECRET_ACCESS_KEY"
-    session_token = "env:AWS_SESSION_TOKEN"
-    ```
-    """
-
-    region: Text = Field(examples=["eu-central-1"])
-    service: Text = Field(examples=["bedrock"])
-    access_key: NameOrSecretRef | None = None
-    secret_key: SecretRef | None = None
-    session_token: SecretRef | None = None
-
-    @model_validator(mode="after")
-    def _keys_are_a_pair(self) -> Self:
-        if (self.access_key is None) != (self.secret_key is None):
-            raise ValueError("access_key and secret_key belong together; write both, or neither")
-        if self.session_token is not None and self.access_key is None:
-            raise ValueError("session_token needs access_key and secret_key too")
-        return self
-
-
 class GithubApp(Options):
     """`type = "github_app"`.
 
@@ -138,6 +110,5 @@ PENDING_AUTH_TYPES: dict[str, type[Options]] = {
     "github_app": GithubApp,
     "google": Google,
     "oauth2": OAuth2,
-    "sigv4": SigV4,
 }
 """Auth types: a call is answered with 503 unless a plugin gives the type."""

@@ -32,13 +32,13 @@ def test_a_type_that_nobody_carries_yet_is_pending(read):
     [
         ('"bearer"', ['auth: must be a table, e.g. auth = { type = "bearer", token = "env:NAME" }']),
         ('{ token = "env:A" }', ["auth.type: is missing; write one of basic, bearer, github_app, google, "
-                                 "header, oauth2, pass, sigv4"]),
+                                 "header, oauth2, pass"]),
         ('{ type = "barer", token = "env:A" }', ["auth.type: no installed plugin gives this auth type; did you "
-            "mean 'bearer'? known are basic, bearer, github_app, google, header, oauth2, pass, sigv4"]),
+            "mean 'bearer'? known are basic, bearer, github_app, google, header, oauth2, pass"]),
         ('{ type = "sk_live_51H" }', ["auth.type: no installed plugin gives this auth type; "
-            "known are basic, bearer, github_app, google, header, oauth2, pass, sigv4"]),
+            "known are basic, bearer, github_app, google, header, oauth2, pass"]),
         ("{ type = 3 }", ["auth.type: no installed plugin gives this auth type; "
-            "known are basic, bearer, github_app, google, header, oauth2, pass, sigv4"]),
+            "known are basic, bearer, github_app, google, header, oauth2, pass"]),
         ('{ type = "bearer" }', ['auth.token: is missing; write token = "env:NAME"']),
         ('{ type = "bearer", token = [] }', ["auth.token: must not be empty"]),
         ('{ type = "bearer", token = ["env:A", "sk_live_51H"] }', ['auth.token[1]: a literal secret is refused; '
