@@ -22,6 +22,7 @@ BUILTIN = (
     "outrider_plugins.console",
     "outrider_plugins.document",
     "outrider_plugins.drift",
+    "outrider_plugins.why",
     "outrider_plugins.sandbox",
     "outrider_plugins.providers.openai",
     "outrider_plugins.providers.stripe",

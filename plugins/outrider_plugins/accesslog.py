@@ -10,12 +10,15 @@ from time import monotonic
 
 from outrider.plugin import Config, Events, ExchangeDone, hookimpl
 
+from .why.record import STEPS
+
 LOG = logging.getLogger("outrider.access")
 
 
 def log(event: ExchangeDone) -> None:
     """Write the line of one exchange. Times are milliseconds."""
     exchange = event.exchange
+    steps = exchange.noted(STEPS)
     LOG.info(
         "%s %s %s",
         exchange.method or "-",
@@ -34,6 +37,7 @@ def log(event: ExchangeDone) -> None:
                 "provider_ms": round(exchange.upstream_s * 1e3, 1),
                 "wait_ms": round(exchange.waited_s * 1e3, 1),
                 "broken": event.broken,
+                **({"steps": [step.as_json() for step in steps]} if steps else {}),
             }
         },
     )

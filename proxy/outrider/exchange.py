@@ -135,6 +135,10 @@ class Exchange:
             self._notes = {}
         return self._notes
 
+    def noted(self, key: Any) -> Any:
+        """Give one of the `notes`, None where there is none; makes nothing."""
+        return None if self._notes is None else self._notes.get(key)
+
 
 class Attempt:
     """One try of an exchange at one target. Its headers and target are copies: change them freely."""

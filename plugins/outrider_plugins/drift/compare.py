@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from outrider.config.call import Call
+from outrider.logs import REDACTOR
 
 from .seen import MORE, Seen
 
@@ -34,7 +35,7 @@ def compare(integration: Integration, seen: Seen, learned: list[Mapping[str, Any
     listed = [endpoint.call for endpoint in config.endpoints]
     for (method, template), count in sorted(calls.items()):
         if template == MORE or not any(call.matches(method, template) for call in listed):
-            what = f"{method} {template}"
+            what = REDACTOR.clean(f"{method} {template}")
             yield Finding(
                 name, "unlisted", what, count, f"{what} was called {_times(count)} and is not listed"
             )
