@@ -139,7 +139,13 @@ class Vault:
         return stamp_of(self._path(ref)) if ref.kind == "file" else None
 
     def _read(self, ref: SecretRef) -> str:
-        value = {"env": self._from_env, "file": self._from_file, "cmd": _from_command}[ref.kind](ref)
+        read = {
+            "env": self._from_env,
+            "file": self._from_file,
+            "cmd": _from_command,
+            "keyring": _from_keyring,
+        }
+        value = read[ref.kind](ref)
         if not value:
             raise SecretMissing(f"the secret of {ref} is empty; {_remedy(ref)}")
         if any(ord(char) < 0x20 or ord(char) == 0x7F for char in value):
@@ -192,11 +198,27 @@ def _from_command(ref: SecretRef) -> str:
     return done.stdout.removesuffix("\n").removesuffix("\r")
 
 
+def _from_keyring(ref: SecretRef) -> str:
+    try:
+        import keyring
+    except ImportError:
+        raise SecretMissing(f"{ref} needs an extra; pip install 'outrider[keyring]'") from None
+    service, _, user = ref.name.rpartition("/")
+    try:
+        value = keyring.get_password(service, user)
+    except Exception as error:  # noqa: BLE001 - each backend has errors of its own
+        raise SecretMissing(f"the keyring cannot be read for {ref}: {type(error).__name__}") from None
+    if value is None:
+        raise SecretMissing(f"no secret; {_remedy(ref)}")
+    return value
+
+
 def _remedy(ref: SecretRef) -> str:
     return {
         "env": f"set {ref.name}",
         "file": f"write it to {ref.name}",
         "cmd": "the command printed nothing",
+        "keyring": f"keyring set {' '.join(ref.name.rsplit('/', 1))}",
     }[ref.kind]
 
 

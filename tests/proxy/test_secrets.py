@@ -1,8 +1,13 @@
 """Secrets: resolved, rotated, and never shown."""
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import keyring
 import pytest
+from keyring.backend import KeyringBackend
+from keyring.errors import KeyringLocked
 
 from outrider.config import SecretRef
 from outrider.secrets import Redactor, SecretMissing, Vault, forms
@@ -41,6 +46,48 @@ def test_what_is_missing_is_said_with_its_remedy(tmp_path: Path, ref: str, said:
         vault(tmp_path, EMPTY="", LINES="s3c\nret", WIDE="s3cret\u20ac").get(SecretRef.parse(ref))
 
     assert "s3c" not in str(caught.value)
+
+
+class Ring(KeyringBackend):
+    """A keyring of one secret."""
+
+    priority = 1  # type: ignore[assignment]
+
+    def get_password(self, service: str, username: str) -> str | None:
+        if service == "locked":
+            raise KeyringLocked("s3cret")
+        return "from-keyring" if (service, username) == ("https://acme.example/v1", "live") else None
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        raise NotImplementedError
+
+
+@pytest.fixture
+def ring() -> Iterator[None]:
+    before = keyring.get_keyring()
+    keyring.set_keyring(Ring())
+    yield
+    keyring.set_keyring(before)
+
+
+@pytest.mark.usefixtures("ring")
+def test_the_keyring_of_the_system(tmp_path: Path) -> None:
+    """The service is all up to the last slash; what is not there, or cannot be asked, is said."""
+    found = vault(tmp_path)
+
+    assert found.get(SecretRef.parse("keyring:https://acme.example/v1/live")).value == "from-keyring"
+    with pytest.raises(SecretMissing, match="no secret; keyring set acme live"):
+        found.get(SecretRef.parse("keyring:acme/live"))
+    with pytest.raises(SecretMissing, match="the keyring cannot be read for keyring:locked/x: KeyringLocked"):
+        found.get(SecretRef.parse("keyring:locked/x"))
+
+
+def test_without_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What to install is said."""
+    monkeypatch.setitem(sys.modules, "keyring", None)
+
+    with pytest.raises(SecretMissing, match=r"keyring:a/b needs an extra; pip install 'outrider\[keyring\]'"):
+        vault(tmp_path).get(SecretRef.parse("keyring:a/b"))
 
 
 def test_a_rotated_file(tmp_path: Path) -> None:

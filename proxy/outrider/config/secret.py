@@ -10,25 +10,25 @@ from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
 
 from .parsed import Parsed, as_list
 
-_REFERENCE = re.compile(r"(env|file|cmd):(.*)", re.DOTALL)
+_REFERENCE = re.compile(r"(env|file|cmd|keyring):(.*)", re.DOTALL)
 _ENV_NAME = re.compile(r"[^\s=\0]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
 class SecretRef(Parsed):
-    """Where a secret is found: `"env:NAME"`, `"file:/path"` or `"cmd:a command"`.
+    """Where a secret is found: `"env:NAME"`, `"file:/path"`, `"cmd:a command"` or `"keyring:service/name"`.
 
     A reference is not a secret, so `str` and `repr` give it. A relative path of a `file:` is kept as it is;
     it is relative to the folder of the configuration. No error of `parse` repeats what was given.
     """
 
-    kind: Literal["env", "file", "cmd"]
+    kind: Literal["env", "file", "cmd", "keyring"]
     name: str
 
     json_schema: ClassVar[dict[str, Any]] = {
         "type": "string",
-        "pattern": "^(env|file|cmd):.+$",
+        "pattern": "^(env|file|cmd|keyring):.+$",
         "examples": ["env:NAME"],
     }
 
@@ -43,6 +43,11 @@ class SecretRef(Parsed):
             if not _ENV_NAME.fullmatch(name):
                 raise ValueError('"env:" needs the name of an environment variable, e.g. "env:API_KEY"')
             return cls("env", name)
+        if kind == "keyring":
+            service, _, user = name.rpartition("/")
+            if not service or not user or _CONTROL.search(name):
+                raise ValueError('"keyring:" needs a service and a name in it, e.g. "keyring:stripe/live"')
+            return cls("keyring", name)
         if not name.strip() or _CONTROL.search(name):
             example = "file:/run/secrets/api-key" if kind == "file" else "cmd:pass show api-key"
             what = "the path of a file" if kind == "file" else "a command"

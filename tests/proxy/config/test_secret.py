@@ -19,10 +19,11 @@ class Table(Options):
         ("file:/with space/key", "file", "/with space/key"),
         ("cmd:op read op://vault/stripe", "cmd", "op read op://vault/stripe"),
         ("cmd:echo a:b", "cmd", "echo a:b"),
+        ("keyring:https://api.acme.example/v1/live", "keyring", "https://api.acme.example/v1/live"),
     ],
 )
 def test_a_reference_says_where_the_secret_is(written, kind, name):
-    """The three kinds; a relative path is kept as it is, and `str` gives the reference back."""
+    """The four kinds; a relative path is kept as it is, and `str` gives the reference back."""
     ref = SecretRef.parse(written)
 
     assert (ref.kind, ref.name) == (kind, name)
@@ -52,6 +53,9 @@ def test_a_literal_secret_is_refused_and_never_repeated(literal):
         ("file:/a\0b", '"file:" needs the path of a file'),
         ("cmd:", '"cmd:" needs a command'),
         ("cmd:a\nb", '"cmd:" needs a command'),
+        ("keyring:stripe", '"keyring:" needs a service and a name'),
+        ("keyring:/live", '"keyring:" needs a service and a name'),
+        ("keyring:stripe/", '"keyring:" needs a service and a name'),
     ],
 )
 def test_a_reference_to_nothing_is_refused(written, words):
