@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from outrider.events import BreakerOpened, TargetFailed, TargetRecovered
+from outrider.events import BreakerOpened, CredentialRefreshed, TargetFailed, TargetRecovered
 from outrider.plugin import Events, hookimpl
 
 LOG = logging.getLogger("outrider.alerts")
@@ -25,6 +25,15 @@ class Alerts:
         """Say that a target is left alone."""
         self._say(event.target.name, "breaker", f"left alone for {event.seconds:g} s: {event.why}")
 
+    def refreshed(self, event: CredentialRefreshed) -> None:
+        """Say that a credential was refused for good, and when there is one again."""
+        said = self._said.setdefault(event.target.name, set())
+        if event.result == "refused":
+            self._say(event.target.name, "credential", f"its credential was refused: {event.why}; replace it")
+        elif event.result == "ok" and "credential" in said:
+            said.discard("credential")
+            LOG.warning("integration '%s': has a credential again", event.target.name)
+
     def recovered(self, event: TargetRecovered) -> None:
         """Say that it is over."""
         if self._said.pop(event.target.name, None):
@@ -43,4 +52,5 @@ def outrider_subscribe(events: Events) -> None:
     alerts = Alerts()
     events.on(TargetFailed, alerts.failed)
     events.on(BreakerOpened, alerts.opened)
+    events.on(CredentialRefreshed, alerts.refreshed)
     events.on(TargetRecovered, alerts.recovered)

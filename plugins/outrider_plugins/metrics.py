@@ -23,6 +23,7 @@ from outrider.plugin import (
     AttemptDone,
     BreakerClosed,
     BreakerOpened,
+    CredentialRefreshed,
     DeprecatedCall,
     Events,
     Exchange,
@@ -93,6 +94,7 @@ class Traffic:
         "attempts",
         "breakers",
         "clients",
+        "credentials",
         "deprecated",
         "failovers",
         "overhead",
@@ -113,6 +115,8 @@ class Traffic:
         """By client and status, where there are clients."""
         self.deprecated: defaultdict[str, int] = defaultdict(int)
         """Calls of a deprecated integration, by client."""
+        self.credentials: defaultdict[str, int] = defaultdict(int)
+        """Tokens asked for, by result."""
         self.attempts: defaultdict[tuple[str, str], int] = defaultdict(int)
         """By target and result."""
         self.retries: defaultdict[str, int] = defaultdict(int)
@@ -187,6 +191,10 @@ class Metrics(Collector):
         """Remember that it is back."""
         self.traffic[event.target.name].breakers[event.target.name] = False
 
+    def refreshed(self, event: CredentialRefreshed) -> None:
+        """Count a token that was asked for."""
+        self.traffic[event.target.name].credentials[event.result] += 1
+
     def deprecated(self, event: DeprecatedCall) -> None:
         """Count a call that should no longer be made."""
         self.traffic[event.exchange.integration.name].deprecated[event.exchange.client] += 1
@@ -212,6 +220,9 @@ class Metrics(Collector):
             "outrider_deprecated_calls",
             "Calls of integrations that are deprecated.",
             labels=["integration", "client"],
+        )
+        credentials = CounterMetricFamily(
+            "outrider_credential_refreshes", "Tokens asked for.", labels=["integration", "result"]
         )
         attempts = CounterMetricFamily(
             "outrider_attempts", "Attempts at a target.", labels=["integration", "target", "result"]
@@ -265,6 +276,8 @@ class Metrics(Collector):
                 clients.add_metric([client, name, label], count)
             for client, count in traffic.deprecated.items():
                 deprecated.add_metric([name, client], count)
+            for result, count in traffic.credentials.items():
+                credentials.add_metric([name, result], count)
             for (target, result), count in traffic.attempts.items():
                 attempts.add_metric([name, target, result], count)
             in_flight.add_metric([name], sum(one.in_flight for one in traffic.running))
@@ -291,6 +304,7 @@ class Metrics(Collector):
             requests,
             clients,
             deprecated,
+            credentials,
             attempts,
             retries,
             failovers,
@@ -333,6 +347,7 @@ def outrider_subscribe(events: Events) -> None:
     events.on(LimitWaited, METRICS.limit_waited)
     events.on(BreakerOpened, METRICS.breaker_opened)
     events.on(BreakerClosed, METRICS.breaker_closed)
+    events.on(CredentialRefreshed, METRICS.refreshed)
     events.on(DeprecatedCall, METRICS.deprecated)
     events.on(PluginRaised, METRICS.raised)
     events.on(Reloaded, METRICS.reloaded)

@@ -3,13 +3,31 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from .config import Options
 
 if TYPE_CHECKING:
+    from .exchange import Exchange
     from .integration import Target
     from .layers import AttemptSend
+
+
+class Credential(Protocol):
+    """A credential that can be replaced while the program runs; `wrap` puts it at `target.credential`."""
+
+    @property
+    def times(self) -> int:
+        """How often one exchange may be sent again with another one: there is no other after that."""
+
+    async def renew(self, exchange: Exchange) -> bool:
+        """Get another one than `exchange.credential`, which was refused; whether there is one now.
+
+        It may wait until the deadline of the exchange.
+        """
+
+    def describe(self) -> dict[str, object]:
+        """Say how it stands, for a page: no secret is in it."""
 
 
 class AuthType(Options):
@@ -32,6 +50,11 @@ class AuthType(Options):
     @property
     def passes_credentials(self) -> bool:
         """Whether the app's own credential fields go through (`type = "pass"`)."""
+        return False
+
+    @property
+    def renews(self) -> bool:
+        """Whether `target.credential` can be renewed, so that a request must be at hand a second time."""
         return False
 
     @abstractmethod

@@ -88,7 +88,9 @@ class Compiler:
         return compiled
 
     def _compile(self, config: Config, compiled: Compiled) -> None:
-        vault = compiled.vault = Vault(self._path.parent, absent=not self._secrets)
+        folder, server = self._path.parent, config.server
+        token_dir = folder / (server.token_dir or Path(server.state_dir, "tokens"))
+        vault = compiled.vault = Vault(folder, absent=not self._secrets, token_dir=token_dir)
         events = Events()
         integrations: dict[str, Integration] = {}
         closers = []
@@ -137,6 +139,7 @@ class Compiler:
         base = base_url_of(section, self._registry.vocabulary)
         assert base is not None, "checked at load"
         target = Target(name, section, base, provider, vault)
+        target.events = events
         layers = self._layers("outrider_target_layers", name, OUTER, target=target, events=events)
         innermost: AttemptSend
         upstreams: list[Upstream] = []

@@ -99,6 +99,18 @@ class TargetRecovered:
 
 
 @dataclass(slots=True)
+class CredentialRefreshed:
+    """A token was asked for, by whichever target needed it. `result` is `ok`, `failed` or `refused`.
+
+    `refused`: it is not asked for again until the credential is replaced. `why` tells no secret.
+    """
+
+    target: Target
+    result: str
+    why: str
+
+
+@dataclass(slots=True)
 class LimitWaited:
     """Fires when an attempt had to wait for its turn. `refused`: it was not sent."""
 

@@ -36,6 +36,7 @@ class Exchange:
         "attempts",
         "body",
         "client",
+        "credential",
         "deadline",
         "headers",
         "id",
@@ -82,6 +83,8 @@ class Exchange:
         """Monotonic time by which the head of the response must be there."""
         self.idempotency_key = ""
         """The key of ours that goes along with every attempt, where the app gave none."""
+        self.credential: object = None
+        """What its last attempt was signed in with, where that can be replaced."""
         self.attempts = 0
         self.waited_s = 0.0
         """Seconds spent waiting on purpose: limits, backoff."""

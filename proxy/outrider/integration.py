@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .events import Events
 from .headers import CREDENTIALS, HOP_BY_HOP, OURS_OR_PROXY, REQUEST_ONLY, Filter
 from .hosts import apart, hosts_of, places_of
 from .idempotency import Idempotency
@@ -12,7 +13,9 @@ from .on import On
 from .provider import LocalProvider
 
 if TYPE_CHECKING:
-    from .auth import AuthType
+    from pathlib import Path
+
+    from .auth import AuthType, Credential
     from .config import BaseUrl, IntegrationConfig, SecretRef
     from .exchange import Exchange
     from .layers import ExchangeSend, Placed
@@ -69,7 +72,11 @@ class Target:
         headers, query = _credential_places(self.auth, provider)
         self.credential_headers: frozenset[bytes] = headers
         self.credential_query: frozenset[str] = query
+        self.credential: Credential | None = None
+        """What can be renewed after a 401; its auth type puts it here at load."""
         # Set by the compiler, once.
+        self.events = Events()
+        """Where it is told what happens to it."""
         self.stack: tuple[Placed[Any], ...] = ()
         """Its layers, RETRY first."""
         self.send: ExchangeSend
@@ -101,6 +108,11 @@ class Target:
     def secret(self, ref: SecretRef) -> Secret:
         """Give a secret of this configuration; it was resolved at load."""
         return self._vault.get(ref)
+
+    @property
+    def token_dir(self) -> Path:
+        """Where tokens are kept that replace what the file says."""
+        return self._vault.token_dir
 
 
 def _timeout(config: IntegrationConfig, provider: Provider | None) -> Timeout:

@@ -14,6 +14,8 @@ from .secrets import Redactor
 REDACTOR = Redactor()
 """Knows every secret of the configuration that runs, and of those before it."""
 
+conceal = REDACTOR.conceal
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 

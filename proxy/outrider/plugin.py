@@ -2,8 +2,8 @@
 
 from .admin import APP
 from .app import App
-from .auth import AuthType
-from .config import Config, NameOrSecretRef, Options, Rate, SecretRef, SecretRefs
+from .auth import AuthType, Credential
+from .config import Config, DocumentRef, NameOrSecretRef, Options, Rate, SecretRef, SecretRefs, Text, Url
 from .errors import (
     AttemptFailed,
     BrokenBody,
@@ -22,6 +22,7 @@ from .events import (
     AttemptDone,
     BreakerClosed,
     BreakerOpened,
+    CredentialRefreshed,
     DeprecatedCall,
     Events,
     ExchangeDone,
@@ -39,12 +40,14 @@ from .headers import Field, Headers, field
 from .hookspecs import API_VERSION, hookimpl
 from .integration import Integration, Target, Timeout
 from .layers import AttemptSend, ExchangeSend, Layer, Send, Stage
+from .logs import conceal
 from .on import On, key_of
 from .problem import Problem
 from .provider import LocalProvider, Provider
 from .query import with_parameter, without_parameters
 from .response import Generated, Response, Whole, respond
 from .secrets import Secret
+from .stamp import Stamp, stamp_of
 from .tasks import spawn
 from .transport import Fetched, fetch
 
@@ -61,7 +64,10 @@ __all__ = [
     "BreakerOpened",
     "BrokenBody",
     "Config",
+    "Credential",
+    "CredentialRefreshed",
     "DeprecatedCall",
+    "DocumentRef",
     "Events",
     "Exchange",
     "ExchangeDone",
@@ -100,16 +106,20 @@ __all__ = [
     "Send",
     "Sign",
     "Stage",
+    "Stamp",
     "StatusPage",
     "Target",
     "TargetFailed",
     "TargetRecovered",
+    "Text",
     "Timeout",
     "TooSlow",
     "Unavailable",
     "Unreachable",
+    "Url",
     "Urls",
     "Whole",
+    "conceal",
     "fetch",
     "field",
     "hookimpl",
@@ -117,6 +127,7 @@ __all__ = [
     "key_of",
     "respond",
     "spawn",
+    "stamp_of",
     "with_parameter",
     "without_parameters",
 ]

@@ -11,6 +11,7 @@ import logging
 import os
 import shlex
 import subprocess
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -20,6 +21,9 @@ from .config import SecretRef
 from .stamp import Stamp, stamp_of
 
 T = TypeVar("T")
+
+#: Tokens that are kept out of the log at a time.
+_PASSING = 256
 
 #: Seconds a `cmd:` may take.
 COMMAND_TIMEOUT_S = 30.0
@@ -67,13 +71,20 @@ class Vault:
     """Every secret of one configuration, one object for each reference."""
 
     def __init__(
-        self, folder: Path, environ: Mapping[str, str] | None = None, *, absent: bool = False
+        self,
+        folder: Path,
+        environ: Mapping[str, str] | None = None,
+        *,
+        absent: bool = False,
+        token_dir: Path | None = None,
     ) -> None:
         self._folder = folder
+        self.token_dir = folder / ".outrider" / "tokens" if token_dir is None else token_dir
+        """Where tokens are kept that replace what the file says: refresh tokens that rotate."""
         self._absent = absent
         """For commands that show what is configured: nothing is read, every value is a dash."""
         self._environ = os.environ if environ is None else environ
-        self._secrets: dict[str, Secret] = {}
+        self._secrets: dict[SecretRef, Secret] = {}
         self._lacking: dict[SecretRef, Stamp] = {}
         """What gave nothing, and how its file was then: a draft sleeps until that changes."""
 
@@ -82,7 +93,7 @@ class Vault:
 
     def get(self, ref: SecretRef) -> Secret:
         """Resolve a reference, once. SecretMissing tells what to do."""
-        known = self._secrets.get(str(ref))
+        known = self._secrets.get(ref)
         if known is None:
             stamp = self._stamp(ref)
             try:
@@ -90,7 +101,7 @@ class Vault:
             except SecretMissing:
                 self._lacking[ref] = stamp
                 raise
-            known = self._secrets[str(ref)] = Secret(ref, value, stamp)
+            known = self._secrets[ref] = Secret(ref, value, stamp)
         return known
 
     def files(self) -> list[Path]:
@@ -148,6 +159,8 @@ class Vault:
         value = read[ref.kind](ref)
         if not value:
             raise SecretMissing(f"the secret of {ref} is empty; {_remedy(ref)}")
+        if ref.multiline:
+            return value
         if any(ord(char) < 0x20 or ord(char) == 0x7F for char in value):
             raise SecretMissing(f"the secret of {ref} has a control character in it, a line break perhaps")
         try:
@@ -235,12 +248,25 @@ class Redactor:
 
     def __init__(self) -> None:
         self.known: frozenset[str] = frozenset()
+        self._passing: deque[str] = deque(maxlen=_PASSING)
         self._unwanted: list[str] = []
 
     def know(self, values: Iterable[str]) -> None:
         """Replace what is kept out. Values shorter than six characters are words, not secrets."""
         self.known = frozenset(values)
-        found = {form for value in self.known if len(value) >= 6 for form in forms(value)}
+        self._look_for()
+
+    def conceal(self, value: str) -> None:
+        """Keep out a secret that was made while the program runs: a token. The newest are known."""
+        if value not in self._passing:
+            self._passing.append(value)
+            self._look_for()
+
+    def _look_for(self) -> None:
+        values = {*self.known, *self._passing}
+        # A log is line by line, so a secret of several lines is looked for by its lines.
+        lines = {line for value in values for line in (value, *value.splitlines()) if len(line) >= 6}
+        found = {form for line in lines for form in forms(line)}
         self._unwanted = sorted(found, key=len, reverse=True)
 
     def clean(self, text: str) -> str:

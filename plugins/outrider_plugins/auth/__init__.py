@@ -5,11 +5,13 @@ The layer stands innermost, so that it is the last to touch the headers.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from functools import partial
 
 from outrider.plugin import Attempt, AuthType, Layer, Stage, Target, hookimpl
 
+from .oauth2 import OAuth2, settle
 from .signature import Hmac
 from .sigv4 import SigV4
 from .static import Basic, Bearer, Header, NoAuth, Pass, Query, Several
@@ -17,18 +19,27 @@ from .static import Basic, Bearer, Header, NoAuth, Pass, Query, Several
 
 @hookimpl
 def outrider_auth_types() -> Mapping[str, type[AuthType]]:
-    """Give the auth types that need nothing but a secret."""
+    """Give the auth types."""
     return {
         "bearer": Bearer,
         "basic": Basic,
         "header": Header,
         "headers": Several,
         "query": Query,
+        "oauth2": OAuth2,
         "hmac": Hmac,
         "sigv4": SigV4,
         "none": NoAuth,
         "pass": Pass,
     }
+
+
+@hookimpl
+@asynccontextmanager
+async def outrider_lifespan() -> AsyncIterator[None]:
+    """At the end wait for tokens under way: one that rotates is not lost."""
+    yield
+    await settle()
 
 
 @hookimpl

@@ -7,7 +7,8 @@ What is safe, in this order:
 3. A response: by the provider's own word where it has one, else by its status: those whose `on` names
    `retry`, a 429 (or what the provider means by one) for every method since it was not executed, any
    other as in 2.
-4. After the first byte has gone to the app: never; this layer is done by then.
+4. A 401 whose `on` names `refresh`, once the credential was renewed: any method, since it was not executed.
+5. After the first byte has gone to the app: never; this layer is done by then.
 
 A wait is exponential with full jitter, or what Retry-After asks if that is longer. One that does not
 fit within the deadline is not begun.
@@ -94,12 +95,20 @@ class Retry:
         self, exchange: Exchange, send: ExchangeSend, outcome: Response | OutriderError
     ) -> Response:
         """Go on after a first failure, until there is an answer or no more to try."""
-        made = 1
+        made, renewed = 1, 0
         while True:
             if isinstance(outcome, Response):
                 if outcome.status < 400:
                     self._recovered()
                     return outcome
+                if await self._renews(exchange, outcome, renewed):
+                    renewed += 1
+                    outcome.close()
+                    try:
+                        outcome = await send(exchange)
+                    except OutriderError as error:
+                        outcome = error
+                    continue
                 try:
                     if self._target.reads_errors:
                         await outcome.peek()
@@ -130,6 +139,25 @@ class Retry:
                 outcome = await send(exchange)
             except OutriderError as error:
                 outcome = error
+
+    async def _renews(self, exchange: Exchange, response: Response, renewed: int) -> bool:
+        """Whether a refused credential was replaced, so that the call is sent again, uncounted."""
+        credential = self._target.credential
+        if (
+            credential is None
+            or renewed >= credential.times
+            or "refresh" not in self._target.on.status(response.status)
+            or not exchange.body.replayable
+        ):
+            return False
+        began = self._clock()
+        try:
+            return await credential.renew(exchange)
+        except BaseException:
+            response.close()
+            raise
+        finally:
+            exchange.waited_s += self._clock() - began
 
     def _judge(self, exchange: Exchange, response: Response) -> tuple[bool | None, float | None]:
         """Whether a retry may help, None where that is not for us to say; and the seconds to wait first."""
@@ -231,7 +259,8 @@ def outrider_target_layers(target: Target, events: Events) -> Iterable[Layer[Exc
     options = target.config.retry or Options()
     several = options.attempts > 1
     name = f"{options.attempts} attempts" if several else "1 attempt"
-    yield Layer(stage=Stage.RETRY, wrap=Retry(target, options, events).wrap, replays=several, name=name)
+    replays = several or (target.auth is not None and target.auth.renews)
+    yield Layer(stage=Stage.RETRY, wrap=Retry(target, options, events).wrap, replays=replays, name=name)
     rules = target.idempotency
     if rules.header:
         yield Layer(stage=Stage.LIMIT, wrap=lambda send: keyed(send, rules), name="idempotency-key")

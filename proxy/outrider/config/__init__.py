@@ -9,7 +9,7 @@ class Bearer(Options):
 ```
 """
 
-from .base_url import BaseUrl
+from .base_url import BaseUrl, Url
 from .call import METHODS, Call
 from .checks import base_url_of
 from .host import HostName
@@ -30,7 +30,7 @@ from .problems import Problem, did_you_mean, dotted
 from .references import key_pools, secret_refs
 from .resilience import Breaker, Fallback, Jobs, Limit, Message, Retry, Timeout
 from .schema import json_schema
-from .secret import NameOrSecretRef, SecretRef, SecretRefs
+from .secret import DocumentRef, NameOrSecretRef, SecretRef, SecretRefs
 from .server import Client, Document, Server, ServerTls
 from .values import (
     ACTIONS,
@@ -59,6 +59,7 @@ __all__ = [
     "Config",
     "Day",
     "Document",
+    "DocumentRef",
     "Duration",
     "Endpoint",
     "Fallback",
@@ -92,6 +93,7 @@ __all__ = [
     "Timeout",
     "Timespan",
     "Tls",
+    "Url",
     "Vocabulary",
     "base_url_of",
     "did_you_mean",

@@ -82,4 +82,17 @@ class BaseUrl(Parsed):
         return self.origin + self.path
 
     def __repr__(self) -> str:
-        return f"BaseUrl({str(self)!r})"
+        return f"{type(self).__name__}({str(self)!r})"
+
+
+class Url(BaseUrl):
+    """A URL that is asked as it stands: a slash at its end is part of it."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        """Read it like a BaseUrl, and keep its last slash."""
+        parsed = super().parse(value)
+        slash = "/" if isinstance(value, str) and value.endswith("/") else ""
+        return cls(parsed.scheme, parsed.host, parsed.port, parsed.path + slash)

@@ -6,11 +6,8 @@ something deletes its line here; an auth type that a plugin gives is no longer p
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from pydantic import Field
 
-from pydantic import Field, model_validator
-
-from .base_url import BaseUrl
 from .options import Options
 from .secret import NameOrSecretRef, SecretRef
 from .values import Text
@@ -25,55 +22,12 @@ PENDING_TABLES = frozenset(
 PENDING_ACTIONS = frozenset(
     {
         "queue",
-        "refresh",
     }
 )
 """Actions of `on`: each acts as `pass`."""
 
 PENDING_POOLS = True
 """Whether a list of secrets is used as its first one only."""
-
-
-class OAuth2(Options):
-    """`type = "oauth2"`.
-
-    ```toml
-    type = "oauth2"
-    grant = "client_credentials"    # client_credentials | refresh_token | jwt_bearer
-    token_url = "https://login.acme.example/oauth/token"
-    client_id = "outrider"
-    client_secret = "env:ACME_CLIENT_SECRET"
-    client_auth = "basic"           # basic | body
-    scope = "charges:write"
-    audience = "https://api.acme.example"
-    resource = "https://api.acme.example"
-    refresh_token = "env:ACME_REFRESH_TOKEN"
-    private_key = "file:/run/secrets/acme.pem"
-    ```
-    """
-
-    grant: Literal["client_credentials", "refresh_token", "jwt_bearer"] = "client_credentials"
-    token_url: BaseUrl = Field(examples=["https://login.example.com/oauth/token"])
-    client_id: NameOrSecretRef | None = None
-    client_secret: SecretRef | None = None
-    client_auth: Literal["basic", "body"] = "basic"
-    scope: Text | None = None
-    audience: Text | None = None
-    resource: Text | None = None
-    refresh_token: SecretRef | None = None
-    private_key: SecretRef | None = None
-
-    @model_validator(mode="after")
-    def _grant_has_what_it_needs(self) -> Self:
-        needs = {
-            "client_credentials": ("client_id", "client_secret"),
-            "refresh_token": ("client_id", "refresh_token"),
-            "jwt_bearer": ("client_id", "private_key"),
-        }[self.grant]
-        missing = [key for key in needs if getattr(self, key) is None]
-        if missing:
-            raise ValueError(f'grant "{self.grant}" needs {" and ".join(missing)} too')
-        return self
 
 
 class GithubApp(Options):
@@ -109,6 +63,5 @@ class Google(Options):
 PENDING_AUTH_TYPES: dict[str, type[Options]] = {
     "github_app": GithubApp,
     "google": Google,
-    "oauth2": OAuth2,
 }
 """Auth types: a call is answered with 503 unless a plugin gives the type."""

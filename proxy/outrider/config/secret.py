@@ -31,6 +31,8 @@ class SecretRef(Parsed):
         "pattern": "^(env|file|cmd|keyring):.+$",
         "examples": ["env:NAME"],
     }
+    multiline: ClassVar[bool] = False
+    """Whether the secret may have line breaks in it: not where it stands in a header."""
 
     @classmethod
     def parse(cls, value: object) -> Self:
@@ -59,6 +61,13 @@ class SecretRef(Parsed):
 
     def __repr__(self) -> str:
         return f"SecretRef({str(self)!r})"
+
+
+class DocumentRef(SecretRef):
+    """A reference to a secret of several lines: a key in PEM, a file of JSON."""
+
+    __slots__ = ()
+    multiline = True
 
 
 SecretRefs = Annotated[

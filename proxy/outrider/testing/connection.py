@@ -82,6 +82,8 @@ class Connection(asyncio.Protocol):
     async def _serve(self) -> None:
         try:
             while (request := await self._next_request()) is not None:
+                if self._provider.asks_handler:
+                    await self._read_body(request)
                 if not await self._play(self._provider.script_for(request), request):
                     return
                 if request.version == "1.0" or "close" in request.values("Connection"):

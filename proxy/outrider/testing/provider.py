@@ -24,8 +24,8 @@ class FakeProvider:
             provider.raw(b"HTTP/1.1 200 OK\\r\\nContent-Length: 9\\r\\n\\r\\ncut", Step.CLOSE)
             provider.stream(sse("one"), Step.WAIT, sse("two"))  # "two" after provider.release()
 
-    Queued answers are given in order, whatever the request. After them `handler` is asked, in the
-    provider's thread; where it has nothing to say, the answer is a 200 with JSON.
+    Queued answers are given in order, whatever the request. After them `handler` is asked about the whole
+    request, in the provider's thread; where it has nothing to say, the answer is a 200 with JSON.
     """
 
     def __init__(
@@ -215,6 +215,11 @@ class FakeProvider:
         """Make `until` look again."""
         with self._changed:
             self._changed.notify_all()
+
+    @property
+    def asks_handler(self) -> bool:
+        """Whether the next answer is the handler's, who sees whole requests."""
+        return self.handler is not None and not self._answers
 
     def script_for(self, request: ReceivedRequest) -> Script:
         """Choose the answer to a request."""

@@ -32,21 +32,19 @@ def test_a_type_that_nobody_carries_yet_is_pending(read):
     [
         ('"bearer"', ['auth: must be a table, e.g. auth = { type = "bearer", token = "env:NAME" }']),
         ('{ token = "env:A" }', ["auth.type: is missing; write one of basic, bearer, github_app, google, "
-                                 "header, oauth2, pass"]),
+                                 "header, pass"]),
         ('{ type = "barer", token = "env:A" }', ["auth.type: no installed plugin gives this auth type; did you "
-            "mean 'bearer'? known are basic, bearer, github_app, google, header, oauth2, pass"]),
+            "mean 'bearer'? known are basic, bearer, github_app, google, header, pass"]),
         ('{ type = "sk_live_51H" }', ["auth.type: no installed plugin gives this auth type; "
-            "known are basic, bearer, github_app, google, header, oauth2, pass"]),
+            "known are basic, bearer, github_app, google, header, pass"]),
         ("{ type = 3 }", ["auth.type: no installed plugin gives this auth type; "
-            "known are basic, bearer, github_app, google, header, oauth2, pass"]),
+            "known are basic, bearer, github_app, google, header, pass"]),
         ('{ type = "bearer" }', ['auth.token: is missing; write token = "env:NAME"']),
         ('{ type = "bearer", token = [] }', ["auth.token: must not be empty"]),
         ('{ type = "bearer", token = ["env:A", "sk_live_51H"] }', ['auth.token[1]: a literal secret is refused; '
             'write "env:NAME", "file:/path" or "cmd:..."']),
         ('{ type = "bearer", tokn = "sk_live_51H" }', ['auth.token: is missing; write token = "env:NAME"',
             "auth.tokn: unknown key 'tokn'; did you mean 'token'?"]),
-        ('{ type = "oauth2", token_url = "https://a?k=sk_live_51H", client_id = "me" }',
-            ["auth.token_url: must not have a query or a fragment; leave out what follows the '?' or '#'"]),
         ('{ type = "github_app", installation_id = 2, private_key = "env:A" }',
             ["auth.app_id: is missing; write app_id = 12345"]),
     ],

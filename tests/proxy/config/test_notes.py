@@ -26,7 +26,6 @@ auth = { type = "bearer", token = ["env:A", "env:B"] }
         "5: integrations.a.limits[1].scope: note: there are no key pools yet: it limits the target",
         "6: integrations.a.auth.type: note: auth type 'google' is not carried by an installed plugin yet: "
         "calls are answered with 503",
-        "9: integrations.a.on.429[0]: note: action 'refresh' acts as 'pass' in this version",
         "11: integrations.a.on.5xx[0]: note: action 'queue' acts as 'pass' in this version",
         "17: integrations.b.auth.token: note: a list of secrets is no key pool yet: its first one is used",
     ]

@@ -1,0 +1,316 @@
+"""OAuth 2: tokens from a token endpoint, by three grants (RFC 6749 sections 4.4 and 6, RFC 7523)."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from time import time
+from typing import Literal, Self
+from urllib.parse import parse_qsl, quote_plus, urlencode
+from weakref import WeakValueDictionary
+
+from pydantic import Field, model_validator
+
+from outrider.plugin import (
+    Attempt,
+    AttemptSend,
+    AuthType,
+    DocumentRef,
+    Exchange,
+    Fetched,
+    NameOrSecretRef,
+    OutriderError,
+    Response,
+    SecretRef,
+    Target,
+    Text,
+    Unreachable,
+    Url,
+    conceal,
+    fetch,
+)
+from outrider_plugins.limits.learned import retry_after
+
+from .kept import Kept, Stored, digest
+from .tokens import Grant, Refused, Token, TokenSource
+
+#: Seconds that an assertion of ours is good for; RFC 7523 asks for little.
+ASSERTION_S = 300
+#: Seconds that a token endpoint has.
+TIMEOUT_S = 15.0
+#: Who says that a token lives longer than this, in seconds, says nothing: the next 401 tells.
+LONGEST_S = 366 * 86400.0
+#: What another request would get as well (RFC 6749 section 5.2).
+_FINAL = frozenset(
+    ("invalid_client", "invalid_grant", "invalid_scope", "unauthorized_client", "unsupported_grant_type")
+)
+_CODE = re.compile(r"[a-z_]{1,40}")
+_TOKEN = re.compile(r"[!-~]+")
+_JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+
+#: One for each credential: a reload, and integrations that share one, go on with the token there is.
+_SOURCES: WeakValueDictionary[object, TokenSource] = WeakValueDictionary()
+
+
+class OAuth2(AuthType):
+    """`[integrations.NAME.auth]` with `type = "oauth2"`: a Bearer token that is fetched.
+
+    ```toml
+    type = "oauth2"
+    grant = "client_credentials"    # client_credentials | refresh_token | jwt_bearer
+    token_url = "https://login.acme.example/oauth/token"
+    client_id = "outrider"
+    client_secret = "env:ACME_CLIENT_SECRET"
+    client_auth = "basic"           # basic | body
+    scope = "charges:write"
+    audience = "https://api.acme.example"
+    resource = "https://api.acme.example"
+    refresh_token = "env:ACME_REFRESH_TOKEN"
+    private_key = "file:/run/secrets/acme.pem"
+    subject = "user@acme.example"   # of a JWT; the client_id unless given
+    key_id = "2026-11"              # of a JWT's header
+    ```
+    """
+
+    grant: Literal["client_credentials", "refresh_token", "jwt_bearer"] = "client_credentials"
+    token_url: Url = Field(examples=["https://login.example.com/oauth/token"])
+    client_id: NameOrSecretRef | None = None
+    client_secret: SecretRef | None = None
+    client_auth: Literal["basic", "body"] = "basic"
+    scope: Text | None = None
+    audience: Text | None = None
+    resource: Text | None = None
+    refresh_token: SecretRef | None = None
+    private_key: DocumentRef | None = None
+    subject: Text | None = None
+    key_id: Text | None = None
+
+    @model_validator(mode="after")
+    def _grant_has_what_it_needs(self) -> Self:
+        needs = {
+            "client_credentials": ("client_id", "client_secret"),
+            "refresh_token": ("client_id", "refresh_token"),
+            "jwt_bearer": ("client_id", "private_key"),
+        }[self.grant]
+        missing = [key for key in needs if getattr(self, key) is None]
+        if missing:
+            raise ValueError(f'grant "{self.grant}" needs {" and ".join(missing)} too')
+        return self
+
+    @property
+    def headers(self) -> tuple[str, ...]:
+        """The field it puts on."""
+        return ("authorization",)
+
+    @property
+    def renews(self) -> bool:
+        """After a 401 another token is fetched."""
+        return True
+
+    def wrap(self, target: Target, send: AttemptSend) -> AttemptSend:
+        """Put a token on that is good now."""
+        grant = OAuth2Grant(self, target)
+        source = _SOURCES.setdefault((self, target.token_dir), TokenSource())
+        target.credential = _Credential(source, grant)
+        ready = source.ready
+
+        async def authorized(attempt: Attempt) -> Response:
+            exchange = attempt.exchange
+            exchange.credential = ready(grant) or await source.wait(grant, exchange.deadline)
+            attempt.fields.append(source.field)
+            return await send(attempt)
+
+        return authorized
+
+
+async def settle() -> None:
+    """Wait until no token is under way."""
+    for source in list(_SOURCES.values()):
+        await source.settled()
+
+
+class _Credential:
+    """What the retry layer and the console know of it."""
+
+    times = 1
+
+    def __init__(self, source: TokenSource, grant: OAuth2Grant) -> None:
+        self._source = source
+        self._grant = grant
+
+    async def renew(self, exchange: Exchange) -> bool:
+        """Get another token than the one that was refused."""
+        return await self._source.renew(self._grant, exchange.credential, exchange.deadline)
+
+    def describe(self) -> dict[str, object]:
+        """Say how the token stands."""
+        return self._source.describe()
+
+
+class OAuth2Grant(Grant):
+    """How one target asks its token endpoint."""
+
+    def __init__(self, options: OAuth2, target: Target, *, wall: Callable[[], float] = time) -> None:
+        self.target = target
+        self._options = options
+        self._wall = wall
+        refs = (options.client_id, options.client_secret, options.refresh_token, options.private_key)
+        self._secrets = [target.secret(ref) for ref in refs if isinstance(ref, SecretRef)]
+        self._kept: Kept | None = None
+        if options.grant == "refresh_token":
+            self._kept = Kept(
+                Path(target.token_dir), f"{options.token_url} {options.client_id} {options.refresh_token}"
+            )
+
+    def stamp(self) -> object:
+        """Change with the secrets, and with what another process has kept."""
+        return tuple(secret.version for secret in self._secrets), self._kept and self._kept.stamp()
+
+    async def ask(self, known: Token | None) -> Token:
+        """Ask for a token. A refresh token that comes with it is kept before this returns."""
+        if self._kept is not None:
+            return await self._rotate(self._kept, known)
+        options = self._options
+        form: dict[str, str | None]
+        if options.grant == "jwt_bearer":
+            form = {"grant_type": _JWT_BEARER, "assertion": self._assertion()}
+        else:
+            form = {"grant_type": "client_credentials", "audience": options.audience}
+        return _token(await self._post(form))[0]
+
+    async def _rotate(self, kept: Kept, known: Token | None) -> Token:
+        """Spend the refresh token, which may be good for once only, and keep the next one."""
+        options, target = self._options, self.target
+        assert options.refresh_token is not None
+        configured = target.secret(options.refresh_token).value
+        async with kept.locked():
+            stored = kept.read()
+            if stored is None or stored.seed != digest(configured):
+                stored = Stored(digest(configured), configured)
+            conceal(stored.refresh_token)
+            left_s = stored.left_s(self._wall())
+            if stored.access_token and stored.access_token != (known.value if known else "") and left_s > 0:
+                # Another process has refreshed, or this one has before it was started again.
+                return Token(stored.access_token, None if left_s == math.inf else left_s)
+            kept.begin(stored, of=target.name)
+            began = self._wall()
+            form = {
+                "grant_type": "refresh_token",
+                "refresh_token": stored.refresh_token,
+                "audience": options.audience,
+            }
+            try:
+                token, rotated = _token(await self._post(form))
+            except (Refused, OutriderError) as error:
+                if not getattr(error, "written", False):
+                    kept.end()  # it was not spent
+                raise
+            new = Stored(
+                stored.seed,
+                rotated or stored.refresh_token,
+                token.value,
+                obtained_at=began,
+                seconds=token.seconds,
+            )
+            conceal(new.refresh_token)
+            await kept.write(new, of=target.name)
+            return token
+
+    async def _post(self, form: Mapping[str, str | None]) -> Mapping[str, object]:
+        """Send a token request; Refused or an OutriderError unless it is answered well."""
+        options = self._options
+        form = {**form, "scope": options.scope, "resource": options.resource}
+        fields = [
+            (b"Content-Type", b"application/x-www-form-urlencoded"),
+            (b"Accept", b"application/json"),
+            (b"User-Agent", b"outrider"),
+        ]
+        client = self._value(options.client_id)
+        secret = self._value(options.client_secret)
+        if secret and options.client_auth == "basic":
+            pair = f"{quote_plus(client)}:{quote_plus(secret)}"
+            fields.append((b"Authorization", b"Basic " + base64.b64encode(pair.encode())))
+        elif secret or options.grant == "refresh_token":
+            form = {**form, "client_id": client, "client_secret": secret or None}
+        body = urlencode({key: value for key, value in form.items() if value}).encode()
+        answer = await fetch("POST", options.token_url, headers=fields, body=body, timeout_s=TIMEOUT_S)
+        return _answered(answer, options.token_url.authority, self._wall())
+
+    def _assertion(self) -> str:
+        """Sign a JWT that says who asks (RFC 7523 section 3)."""
+        options, now = self._options, int(self._wall())
+        client = self._value(options.client_id)
+        claims = {
+            "iss": client,
+            "sub": options.subject or client,
+            "aud": options.audience or str(options.token_url),
+            "iat": now,
+            "exp": now + ASSERTION_S,
+            "jti": secrets.token_hex(16),
+        }
+        if options.scope:
+            claims["scope"] = options.scope
+        headers = {"kid": options.key_id} if options.key_id else None
+        return sign(self._value(options.private_key), claims, headers)
+
+    def _value(self, ref: SecretRef | str | None) -> str:
+        return self.target.secret(ref).value if isinstance(ref, SecretRef) else ref or ""
+
+
+def sign(key: str, claims: Mapping[str, object], headers: Mapping[str, str] | None = None) -> str:
+    """Sign a JWT with a PEM key, by the algorithm that the key is of. Refused where it is no such key."""
+    import jwt  # its cryptography is 10 MB that only those who sign need
+
+    for algorithm in ("RS256", "ES256", "EdDSA"):
+        try:
+            return jwt.encode(dict(claims), key, algorithm, headers=dict(headers or {}))
+        except (jwt.InvalidKeyError, TypeError, ValueError):
+            continue
+    raise Refused("private_key is no RSA, EC or Ed25519 key in PEM")
+
+
+def _answered(answer: Fetched, where: str, now: float) -> Mapping[str, object]:
+    """Read the answer of a token endpoint. No text of it is repeated but an error code of the standard."""
+    text = answer.body.decode("utf-8", "replace")
+    said: object
+    try:
+        said = json.loads(text)
+    except ValueError:
+        said = dict(parse_qsl(text))
+    if not isinstance(said, dict):
+        said = {}
+    code = said.get("error")
+    code = code if isinstance(code, str) and _CODE.fullmatch(code) else ""
+    if answer.status == 200 and not code:
+        return said
+    if code in _FINAL and answer.status in (200, 400, 401, 403):
+        raise Refused(f"{where} says {code}")
+    failed = Unreachable(
+        f"{where} answered {answer.status}{f' {code}' if code else ''}", written=answer.status < 400
+    )
+    failed.retry_after_s = retry_after(answer.headers, now)
+    raise failed
+
+
+def _token(said: Mapping[str, object]) -> tuple[Token, str]:
+    """Give the token of an answer, and the refresh token that came with it, "" for none."""
+    value, rotated = said.get("access_token"), said.get("refresh_token")
+    if not isinstance(value, str) or not _TOKEN.fullmatch(value):
+        raise Unreachable("the token endpoint's answer has no access_token")
+    return Token(value, _seconds(said.get("expires_in"))), rotated if isinstance(rotated, str) else ""
+
+
+def _seconds(given: object) -> float | None:
+    """Read `expires_in`: a number, or a text of one; None where it tells nothing that can be so."""
+    try:
+        seconds = (
+            float(given) if isinstance(given, int | float | str) and not isinstance(given, bool) else 0.0
+        )
+    except ValueError:
+        return None
+    return seconds if 0 < seconds <= LONGEST_S else None
