@@ -2,7 +2,8 @@
 
 `[integrations.NAME.fallback]`. A fallback is an integration of its own, with its own credential,
 limits, retries and breaker. It is tried when `on` says `failover` of what the one before it gave.
-A request that may have taken effect moves on only if it is idempotent or carries a key.
+A request that may have taken effect moves on only if it is idempotent or carries a key. To another API
+it goes in that API's words (`translate/`), where both providers have the operation; there no key helps.
 
 What the app gets when all have failed: the message where `on` names it, or where there is no
 provider's response to pass on and `on` does not say `pass`; else the last provider's response; else
@@ -11,10 +12,12 @@ Outrider's own answer.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 
 from outrider.config import Message
 from outrider.events import FailedOver
+from outrider.idempotency import IDEMPOTENT
 from outrider.on import key_of
 from outrider.plugin import (
     AttemptFailed,
@@ -27,9 +30,14 @@ from outrider.plugin import (
     Response,
     Stage,
     Target,
+    Untranslatable,
     hookimpl,
     respond,
 )
+
+from .translate import Translation
+
+_log = logging.getLogger("outrider")
 
 
 class Failover:
@@ -40,6 +48,9 @@ class Failover:
         assert fallback is not None
         self._on = integration.target.on
         self._ways: tuple[Target, ...] = (integration.target, *integration.fallbacks)
+        self._translations = {
+            to: Translation(integration.target, to, fallback) for to in integration.fallbacks
+        }
         self._message = fallback.message
         # The longest beginning first.
         self._paths = sorted(fallback.paths.items(), key=lambda pair: -len(pair[0]))
@@ -60,21 +71,34 @@ class Failover:
     async def _move_on(self, exchange: Exchange, outcome: Response | OutriderError) -> Response:
         kept: Response | None = None
         own_target = exchange.target
+        origin = self._ways[0]
+        passed_over: list[str] = []
         try:
-            for origin, to in zip(self._ways, self._ways[1:], strict=False):
+            for to in self._ways[1:]:
                 if isinstance(outcome, Response) and outcome.status < 400:
                     break
-                if not self._may_move(exchange, origin, outcome):
+                translation = self._translations[to]
+                if not self._may_move(exchange, origin, outcome, translation):
                     break
+                try:
+                    translated = translation.of(exchange) if translation.needed else None
+                except Untranslatable as said:
+                    passed_over.append(f"'{to.name}' cannot be told {said}")
+                    continue
                 reason = str(origin.status_of(outcome)) if isinstance(outcome, Response) else key_of(outcome)
                 self._events.emit(FailedOver(exchange, origin, to, reason))
                 exchange.target = self._mapped(own_target)
+                origin = to
                 if isinstance(outcome, Response):
                     if kept is not None:
                         kept.close()
                     kept = outcome
                 try:
-                    outcome = await to.send(exchange)
+                    if translated is not None:
+                        exchange.target = own_target
+                        outcome = await translated.send(exchange)
+                    else:
+                        outcome = await to.send(exchange)
                 except OutriderError as error:
                     outcome = error
         except BaseException:
@@ -83,19 +107,39 @@ class Failover:
             raise
         finally:
             exchange.target = own_target
+        if passed_over:
+            self._say(passed_over, outcome)
         return self._answer(outcome, kept)
 
-    def _may_move(self, exchange: Exchange, origin: Target, outcome: Response | OutriderError) -> bool:
+    def _say(self, passed_over: list[str], outcome: Response | OutriderError) -> None:
+        """Tell which fallbacks were passed over, and why: in the log, and where the answer is ours."""
+        said = "; ".join(passed_over)
+        _log.warning("integration '%s': fallback passed over: %s", self._ways[0].name, said)
+        if isinstance(outcome, OutriderError):
+            outcome.detail = f"{outcome.detail}; fallback {said}"
+
+    def _may_move(
+        self,
+        exchange: Exchange,
+        origin: Target,
+        outcome: Response | OutriderError,
+        translation: Translation,
+    ) -> bool:
         if not exchange.body.replayable:
             return False
+        if translation.needed:
+            # A key of the first API means nothing to the second: both might do it.
+            harmless = translation.repeatable(exchange) or exchange.method in IDEMPOTENT
+        else:
+            harmless = exchange.idempotent_at(origin)
         if isinstance(outcome, Response):
             status = origin.status_of(outcome)
             if "failover" not in self._on.status(status):
                 return False
-            return exchange.idempotent_at(origin) or status in (401, 403, 404, 429)
+            return harmless or status in (401, 403, 404, 429)
         if "failover" not in self._on.error(outcome):
             return False
-        return exchange.idempotent_at(origin) or not (isinstance(outcome, AttemptFailed) and outcome.written)
+        return harmless or not (isinstance(outcome, AttemptFailed) and outcome.written)
 
     def _answer(self, outcome: Response | OutriderError, kept: Response | None) -> Response:
         if isinstance(outcome, Response):

@@ -42,6 +42,7 @@ from .integration import Integration, Target, Timeout
 from .layers import AttemptSend, ExchangeSend, Layer, Send, Stage
 from .logs import conceal
 from .on import On, key_of
+from .operation import Answer, Operation, Request, Untranslatable
 from .problem import Problem
 from .provider import LocalProvider, Provider
 from .query import with_parameter, without_parameters
@@ -54,6 +55,7 @@ from .transport import Fetched, fetch
 __all__ = [
     "API_VERSION",
     "APP",
+    "Answer",
     "App",
     "Attempt",
     "AttemptDone",
@@ -87,6 +89,7 @@ __all__ = [
     "NameOrSecretRef",
     "On",
     "Open",
+    "Operation",
     "Options",
     "OutriderError",
     "Plan",
@@ -97,6 +100,7 @@ __all__ = [
     "Rate",
     "Refused",
     "Reloaded",
+    "Request",
     "Response",
     "Retrying",
     "Rubbish",
@@ -116,6 +120,7 @@ __all__ = [
     "TooSlow",
     "Unavailable",
     "Unreachable",
+    "Untranslatable",
     "Url",
     "Urls",
     "Whole",

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .facts import Plan, Sign, StatusPage, Urls, fill, said
+from .operation import Operation
 
 if TYPE_CHECKING:
     from .exchange import Attempt, Exchange
@@ -105,6 +106,9 @@ class Provider:
     urls: ClassVar[tuple[Urls, ...]] = ()
     """Members of JSON responses likewise."""
     status_page: ClassVar[StatusPage | None] = None
+
+    operations: ClassVar[Mapping[str, Operation[Any]]] = {}
+    """What it does that others do too, so that they can stand in for each other: `{"send-email": ...}`."""
 
     # The SDK.
     sdk: ClassVar[str] = ""

@@ -13,6 +13,7 @@ from .errors import StartError
 from .facts import Plan, Sign, StatusPage, Urls
 from .headers import field
 from .integration import DEFAULT_TIMEOUT
+from .operation import Operation
 from .provider import Provider
 
 _SIGNS = ("limit_signs", "quota_signs", "retry_signs", "refusal_signs")
@@ -121,6 +122,15 @@ def _status_page(provider: type[Provider]) -> Iterator[str]:
         yield 'write StatusPage("https://...", feed=..., shape=...)'
 
 
+def _operations(provider: type[Provider]) -> Iterator[str]:
+    for name, operation in provider.operations.items():
+        if not isinstance(operation, Operation):
+            yield f"{name} is no Operation; give an instance of a subclass"
+            return
+        for call in operation.calls:
+            Call.parse(call)
+
+
 def _as_of(provider: type[Provider]) -> Iterator[str]:
     if provider.as_of:
         date.fromisoformat(provider.as_of)
@@ -137,5 +147,6 @@ _CHECKS: Mapping[str, Callable[[type[Provider]], Iterator[str]]] = {
     "limit_signs": _signs,
     "safe_calls": _calls,
     "status_page": _status_page,
+    "operations": _operations,
     "as_of": _as_of,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from outrider.plugin import Plan, Provider, Published, Sign, StatusPage, hookimpl
+from outrider_plugins.translate.chat import CHAT, OpenAIChat
 
 _LIMITS = "https://developers.openai.com/api/docs/guides/rate-limits"
 
@@ -46,6 +47,7 @@ class OpenAI(Provider):
     error = {
         "error": {"message": "{message}", "type": "{code}", "param": None, "code": "{code}"},
     }
+    operations = {CHAT: OpenAIChat()}
     status_page = StatusPage(
         "https://status.openai.com",
         feed="https://status.openai.com/api/v2/summary.json",

@@ -132,12 +132,14 @@ class Fallback(Options):
     targets = ["stripe-backup"]        # other integrations, in order
     message = { status = 503, body = { error = "Payments are temporarily unavailable." } }
     paths = { "/v1/charges" = "/v2/charges" }
+    models = { "gpt-4o" = "mistral-large-latest" }
     ```
     """
 
     targets: tuple[str, ...] = Field((), description="other integrations, in order", examples=[["backup"]])
     message: Message | None = None
     paths: dict[str, str] = Field(default_factory=dict)
+    models: dict[str, str] = Field(default_factory=dict, description="names of models there")
 
 
 class Jobs(Options):

@@ -232,6 +232,21 @@ class Conformance:
         if self.facts.sdk_obeys_retry_after:
             assert "retry-after" not in answer.fields
 
+    def test_what_it_does_can_be_done_by_others(self) -> None:
+        """Each operation's example is one of its calls, and means the same at every provider that has it."""
+        for name, mine in self.facts.operations.items():
+            example = mine.example
+            assert mine.means(example.method, example.target.partition("?")[0]), name
+            meant = mine.read(example)
+            for provider in self.registry.providers.values():
+                theirs = provider.operations.get(name)
+                if theirs is not None:
+                    written = theirs.write(meant)
+                    assert theirs.means(written.method, written.target.partition("?")[0]), provider.name
+                    assert theirs.read(written) == meant, provider.name
+                    answer = theirs.answer("id-1")
+                    assert answer is None or theirs.result(answer) == "id-1", provider.name
+
     # What comes back
 
     def test_our_own_answers_are_in_its_envelope(self) -> None:
