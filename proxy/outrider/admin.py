@@ -13,11 +13,12 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
+from aiohttp.http import RawRequestMessage
 from aiohttp.http_exceptions import BadHttpMethod, HttpProcessingError
 
 from . import gate
 from .clients import bearer_or_basic
-from .connection import MAX_FIELDS, MAX_LINE, has_request_line, refusal_of, unknown_method
+from .connection import END_OF_HEAD, MAX_FIELDS, MAX_LINE, has_request_line, refusal_of, unknown_method
 from .errors import Malformed, NotFound, OutriderError, Unauthorized
 from .ids import exchange_id
 from .listener import open_socket
@@ -153,9 +154,17 @@ class _Visit(web.RequestHandler):
         self._begins_well = False
 
     def data_received(self, data: bytes) -> None:
-        """Parse; remember whether it began as a request does, for the answer to an unknown method."""
-        self._begins_well = has_request_line(data)
-        super().data_received(data)
+        """Parse up to what is malformed; remember whether that began as a request does, for its answer.
+
+        Head by head: aiohttp forgets the good requests that come in one piece with a malformed one.
+        """
+        *heads, rest = data.split(END_OF_HEAD)
+        for piece in (*(head + END_OF_HEAD for head in heads), rest):
+            before = self._request_count
+            super().data_received(piece)
+            if self._request_count != before and type(self._messages[-1][0]) is not RawRequestMessage:
+                self._begins_well = has_request_line(piece)
+                break
 
     def handle_error(
         self,

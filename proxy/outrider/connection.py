@@ -37,7 +37,7 @@ KEEP_ALIVE_S = 75.0
 LINGER_S = 2.0
 LINGER_BYTES = 1024 * 1024
 READ_BUFFER = 64 * 1024
-_END_OF_HEAD = b"\r\n\r\n"
+END_OF_HEAD = b"\r\n\r\n"
 _RESET = struct.pack("ii", 1, 0)
 
 _REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32} \S+ HTTP/1\.[01]\r?\n")
@@ -108,7 +108,7 @@ class Connection(web.RequestHandler):
         if self._request_count != before:
             body, (message, self._expected) = self._expected, self._messages[-1]
             if type(message) is not RawRequestMessage:
-                if not in_body and not self._head_bytes and _END_OF_HEAD in data:
+                if not in_body and not self._head_bytes and END_OF_HEAD in data:
                     data = self._reparse(data)
                 if not body.is_eof():
                     body.set_exception(web.RequestPayloadError("the body is not well-formed"))
@@ -122,7 +122,7 @@ class Connection(web.RequestHandler):
             if self._head_bytes:
                 self._relax()
             self._shared_bytes = size or self._shared_bytes
-            if self._expected is EMPTY_PAYLOAD and not data.endswith(_END_OF_HEAD):
+            if self._expected is EMPTY_PAYLOAD and not data.endswith(END_OF_HEAD):
                 self._begin_head(data)
         elif in_body:
             self._shared_bytes = size or self._shared_bytes
@@ -281,8 +281,8 @@ class Connection(web.RequestHandler):
             auto_decompress=False,
             max_msg_queue_size=self._max_msg_queue_size,
         )
-        *heads, rest = data.split(_END_OF_HEAD)
-        for piece in (*(head + _END_OF_HEAD for head in heads), rest):
+        *heads, rest = data.split(END_OF_HEAD)
+        for piece in (*(head + END_OF_HEAD for head in heads), rest):
             super().data_received(piece)
             if len(self._messages) > before and type(self._messages[-1][0]) is not RawRequestMessage:
                 self._messages.pop()
@@ -296,8 +296,8 @@ class Connection(web.RequestHandler):
 
     def _begin_head(self, data: bytes) -> None:
         """Time the head that begins in the piece in which a request without a body ends."""
-        end = data.rfind(_END_OF_HEAD)
-        rest = data[end + len(_END_OF_HEAD) :].lstrip(b"\r\n")
+        end = data.rfind(END_OF_HEAD)
+        rest = data[end + len(END_OF_HEAD) :].lstrip(b"\r\n")
         if end >= 0 and rest and type(self._messages[-1][0]) is RawRequestMessage:
             self._head_bytes = len(rest)
             self._head_timer = self._loop.call_later(HEAD_S, self._head_late)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from end_to_end.raw import Wire, assert_outriders_own
+from end_to_end.raw import Ending, Wire, assert_outriders_own
 from outrider.testing import Sidecar
 
 LOCAL = b"Host: localhost\r\n"
@@ -70,10 +70,13 @@ def test_what_is_refused(row: Row, sidecar: Sidecar) -> None:
     assert not re.search("secret|aiohttp|python", said, re.IGNORECASE)
 
 
-def test_what_follows_a_good_request_is_refused_too(sidecar: Sidecar) -> None:
+@pytest.mark.parametrize("rubbish", [b"rubbish\r\n\r\n", b"rubbish", b"<>\r\n\r\n" * 3])
+def test_what_follows_a_good_request_in_one_piece_is_refused_too(rubbish: bytes, sidecar: Sidecar) -> None:
     """The good one is answered first, and the connection ends after the refusal."""
     with Wire(int(sidecar.admin_url.rpartition(":")[2])) as wire:
-        wire.send(get(), b"rubbish\r\n\r\n")
+        wire.send(get() + rubbish)
         statuses = [wire.answer().status, wire.answer().status]
+        after, ending = wire.rest()
 
-    assert statuses == [200, 400]
+    assert (statuses, after) == ([200, 400], b"")
+    assert ending is not Ending.TIMED_OUT

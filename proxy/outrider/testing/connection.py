@@ -13,6 +13,8 @@ from outrider.testing.script import Action, Gate, Script, Step, reply
 if TYPE_CHECKING:
     from outrider.testing.provider import FakeProvider
 
+#: The name of the tasks that serve a connection, each in its turn.
+SERVING: Final = "serving"
 _MAX_HEAD_BYTES: Final = 1 << 20
 _READ_AHEAD_BYTES: Final = 1 << 16
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})(?:[ \t]*;[^\r\n]*)?")
@@ -41,7 +43,7 @@ class Connection(asyncio.Protocol):
         # With no write buffer a flush means: the kernel has it all. TLS pauses at the mark, TCP above it.
         transport.set_write_buffer_limits(high=1 if self._tls else 0, low=0)
         self._number = self._provider.opened(self)
-        self.task = asyncio.get_running_loop().create_task(self._serve())
+        self.task = asyncio.get_running_loop().create_task(self._serve(), name=SERVING)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; stop reading while more are here than anybody asked for."""

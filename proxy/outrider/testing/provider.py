@@ -9,7 +9,7 @@ from ssl import SSLContext
 from types import TracebackType
 from typing import Self
 
-from outrider.testing.connection import Connection
+from outrider.testing.connection import SERVING, Connection
 from outrider.testing.request import ReceivedRequest
 from outrider.testing.script import EVENT_STREAM, Action, Body, Headers, Script, raw, reply, stream
 
@@ -162,6 +162,7 @@ class FakeProvider:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
         self._releases = asyncio.Semaphore(0)
+        me = asyncio.current_task()
         tls = self._ssl_context is not None
         server = await self._loop.create_server(
             lambda: Connection(self, tls=tls), "127.0.0.1", self._port, ssl=self._ssl_context, backlog=1024
@@ -169,10 +170,13 @@ class FakeProvider:
         async with server:
             listening.set_result(server.sockets[0].getsockname()[1])
             await self._stopping.wait()
+            # One that was accepted a moment ago is still being made: were the server closed by then,
+            # asyncio would fail to attach it, and leave its socket open.
+            while making := [task for task in asyncio.all_tasks() - {me} if task.get_name() != SERVING]:
+                await asyncio.wait(making)
             server.close()
-            # One that was accepted a moment ago is still being made, and is to end as well.
             # One whose task has ended may still be open.
-            while (tasks := asyncio.all_tasks() - {asyncio.current_task()}) or self._open:
+            while (tasks := asyncio.all_tasks() - {me}) or self._open:
                 for connection in list(self._open):
                     connection.abort()
                 if tasks:
