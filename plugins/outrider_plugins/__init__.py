@@ -24,7 +24,6 @@ BUILTIN = (
     "outrider_plugins.drift",
     "outrider_plugins.why",
     "outrider_plugins.sandbox",
-    "outrider_plugins.providers.openai",
-    "outrider_plugins.providers.stripe",
+    "outrider_plugins.providers",
 )
 """The plugins that come with Outrider, in the order in which they are asked."""

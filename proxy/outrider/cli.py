@@ -126,7 +126,7 @@ def plugins(registry: Registry, path: Path) -> None:
     for column in ("plugin", "version", "gives"):
         table.add_column(column)
     for plugin in registry.plugins.values():
-        table.add_row(plugin.name, plugin.version, ", ".join(registry.given_by(plugin.name)))
+        table.add_row(plugin.name, plugin.version, "; ".join(registry.given_by(plugin.name)))
     console = Console(width=None if sys.stdout.isatty() else 1000, highlight=False)
     with console.capture() as printed:
         console.print(table)

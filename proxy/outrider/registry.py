@@ -80,7 +80,11 @@ class Registry:
 
     def given_by(self, plugin: str) -> list[str]:
         """Say what a plugin gives: its providers, auth types and tables by name, its other hooks."""
-        named = [f"{kind} {name}" for (kind, name), owner in self._owners.items() if owner == plugin]
+        names: dict[str, list[str]] = {}
+        for (kind, name), owner in self._owners.items():
+            if owner == plugin:
+                names.setdefault(kind, []).append(name)
+        named = [f"{kind}{'s' * (len(each) > 1)} {', '.join(each)}" for kind, each in names.items()]
         kinds = ("outrider_providers", "outrider_auth_types", "outrider_tables")
         return named + [
             hook.removeprefix("outrider_") for hook in self.plugins[plugin].gives if hook not in kinds

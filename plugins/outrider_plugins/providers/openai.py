@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from outrider.plugin import Plan, Provider, Published, Sign, StatusPage, hookimpl
+from outrider.plugin import Plan, Provider, Published, Sign, StatusPage
 from outrider_plugins.translate.chat import CHAT, OpenAIChat
 
 _LIMITS = "https://developers.openai.com/api/docs/guides/rate-limits"
@@ -19,12 +17,14 @@ class OpenAI(Provider):
     documentation = "https://platform.openai.com/docs/api-reference"
     source = _LIMITS
     as_of = "2026-11-23"
-    unsure = ("error", "quota_signs")
+    unsure = ("error", "quota_signs", "safe_calls")
     # The SDK itself waits ten minutes for an answer (x-stainless-read-timeout: 600).
     timeout = {"response": 600.0, "idle": 600.0, "total": 600.0}
 
     auth = {"type": "bearer"}
     secrets = {"token": "OPENAI_API_KEY"}
+    # Whose bill it is goes with the key: an app's own organization would not fit ours.
+    credential_headers = ("OpenAI-Organization", "OpenAI-Project")
     probe = "GET /v1/models"
 
     plans = {
@@ -43,6 +43,14 @@ class OpenAI(Provider):
         "x-ratelimit-reset-tokens": "6m0s",
     }
     quota_signs = (Sign(429, words=("insufficient_quota", "billing_hard_limit_reached")),)
+    # Its SDK sends them again after a 408, 409 or 5xx: a second answer costs money, and changes nothing.
+    safe_calls = (
+        "POST /v1/chat/completions",
+        "POST /v1/completions",
+        "POST /v1/embeddings",
+        "POST /v1/moderations",
+        "POST /v1/responses",
+    )
 
     error = {
         "error": {"message": "{message}", "type": "{code}", "param": None, "code": "{code}"},
@@ -54,10 +62,4 @@ class OpenAI(Provider):
         shape="statuspage",
     )
     sdk = "openai"
-    sdk_setup = 'OpenAI(api_key="x", base_url="{url}/v1", max_retries=0)'
-
-
-@hookimpl
-def outrider_providers() -> Iterable[type[Provider]]:
-    """Give OpenAI."""
-    return [OpenAI]
+    sdk_setup = 'OpenAI(api_key="x", base_url="{url}/v1")'

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
-from outrider.plugin import Plan, Problem, Provider, Published, Sign, StatusPage, hookimpl
+from outrider.plugin import Plan, Problem, Provider, Published, Sign, StatusPage
 
 _LIMITS = "https://docs.stripe.com/rate-limits"
 _EVERYWHERE = (
     Published("25/s", per="endpoint", note="unless listed"),
     Published("20/s", calls=("GET /v1/files", "GET /v1/files/{id}")),
+    Published("20/s", calls=("POST /v1/files",)),
     Published("20/s", calls=("GET /v1/{resource}/search",)),
     Published("1000/h", per="PaymentIntent", note="updates"),
+    Published("10/m", per="subscription", note="new invoices; 20 a day"),
     Published("15/s", concurrency=30, calls=("POST /v1/payouts",), sure=False),
 )
 
@@ -22,18 +24,30 @@ class Stripe(Provider):
     name = "stripe"
     title = "Stripe"
     base_url = "https://api.stripe.com"
-    hosts = {"files": "https://files.stripe.com", "meter-events": "https://meter-events.stripe.com"}
+    hosts = {
+        "files": "https://files.stripe.com",
+        "connect": "https://connect.stripe.com",
+        "meter-events": "https://meter-events.stripe.com",
+    }
     documentation = "https://docs.stripe.com/api"
     source = _LIMITS
     as_of = "2026-11-23"
-    unsure = ("error",)
+    unsure = ("error_body", "retry_signs")
 
     auth = {"type": "bearer"}
     secrets = {"token": "STRIPE_API_KEY"}
     probe = "GET /v1/balance"
 
     plans = {
-        "live": Plan((Published("100/s"), *_EVERYWHERE), source=_LIMITS, as_of="2026-11-23"),
+        "live": Plan(
+            (
+                Published("100/s"),
+                *_EVERYWHERE,
+                Published("1000/s", calls=("POST /v1/billing/meter_events",)),
+            ),
+            source=_LIMITS,
+            as_of="2026-11-23",
+        ),
         "sandbox": Plan((Published("25/s"), *_EVERYWHERE), source=_LIMITS, as_of="2026-11-23"),
     }
     # Another call holds the object, or is the first with this key: nothing was done.
@@ -48,6 +62,7 @@ class Stripe(Provider):
         sure=False,
     )
     sdk = "stripe"
+    # Without a slash at the end: the SDK appends "/v1/...".
     sdk_setup = 'stripe.StripeClient("x", base_addresses={"api": "{url}", "files": "{url}/_hosts/files"})'
 
     def error_body(self, problem: Problem) -> Mapping[str, object]:
@@ -58,9 +73,3 @@ class Stripe(Provider):
         if code is not None:
             error["code"] = code
         return {"error": error}
-
-
-@hookimpl
-def outrider_providers() -> Iterable[type[Provider]]:
-    """Give Stripe."""
-    return [Stripe]
