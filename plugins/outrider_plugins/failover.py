@@ -64,7 +64,7 @@ class Failover:
                 response = await send(exchange)
             except OutriderError as error:
                 return await self._move_on(exchange, error)
-            return response if response.status < 400 else await self._move_on(exchange, response)
+            return response if response.meant < 400 else await self._move_on(exchange, response)
 
         return failed_over
 
@@ -75,7 +75,7 @@ class Failover:
         passed_over: list[str] = []
         try:
             for to in self._ways[1:]:
-                if isinstance(outcome, Response) and outcome.status < 400:
+                if isinstance(outcome, Response) and outcome.meant < 400:
                     break
                 translation = self._translations[to]
                 if not self._may_move(exchange, origin, outcome, translation):
@@ -145,7 +145,7 @@ class Failover:
         if isinstance(outcome, Response):
             if kept is not None:
                 kept.close()
-            if self._message is None or "message" not in self._on.status(outcome.status):
+            if self._message is None or "message" not in self._on.status(outcome.meant):
                 return outcome
             outcome.close()
             return say(self._message)

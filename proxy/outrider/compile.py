@@ -18,6 +18,7 @@ from .exchange import Attempt, Exchange
 from .gate import Hosts, host_of_listener
 from .hosts import dispatched
 from .integration import Integration, Target, Timeout
+from .judged import judged
 from .layers import OUTER, Layer, Placed, Stage, arrange, compose
 from .provider import LocalProvider, Provider
 from .query import without_parameters
@@ -156,6 +157,8 @@ class Compiler:
             if target.hosts:
                 others = {name: one.send for name, one in zip(target.hosts, upstreams[1:], strict=True)}
                 innermost = dispatched(innermost, others)
+        if provider is not None and provider.judged_calls:
+            innermost = judged(innermost, provider)
         send = compose([placed for placed in layers if placed.layer.stage > Stage.RETRY], innermost)
         carried: ExchangeSend = _attempts(target, send, events)
         target.stack = tuple(layers)

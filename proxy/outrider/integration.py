@@ -93,7 +93,7 @@ class Target:
 
     def status_of(self, response: Response) -> int:
         """Give the status that `on` goes by: 429 for whatever the provider means as a limit."""
-        status = response.status
+        status = response.meant
         if status < 400 or self.provider is None:
             return status
         return 429 if self.provider.limited(response) else status

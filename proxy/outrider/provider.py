@@ -76,6 +76,11 @@ class Provider:
     """An example of the fields in which it tells what is left; they are read by their shape, without help."""
     limit_signs: ClassVar[tuple[Sign, ...]] = ()
     """What is a limit though it is not a 429: it was not executed, and holds back the next call."""
+    judged_calls: ClassVar[tuple[str, ...]] = ()
+    """Calls whose 200 may be an error: `limited` and `key_refused` are asked about those too.
+
+    Only bodies of up to 16 KiB are read for that; the app still gets the 200.
+    """
     quota_signs: ClassVar[tuple[Sign, ...]] = ()
     """A limit that no wait helps: a spent quota. Never retried; another target or key may help."""
 
@@ -122,11 +127,11 @@ class Provider:
 
     def limited(self, response: Response) -> bool:
         """Whether a response is a limit: a 429, or what `limit_signs` say. See `should_retry` for `text`."""
-        return response.status == 429 or any(sign.seen_in(response) for sign in self.limit_signs)
+        return response.meant == 429 or any(sign.seen_in(response) for sign in self.limit_signs)
 
     def key_refused(self, response: Response) -> bool:
         """Whether a response refuses the credential: a 401, or what `refusal_signs` say."""
-        return response.status == 401 or any(sign.seen_in(response) for sign in self.refusal_signs)
+        return response.meant == 401 or any(sign.seen_in(response) for sign in self.refusal_signs)
 
     def should_retry(self, response: Response) -> bool | None:
         """Give the provider's own word on whether to retry, None where it does not say.

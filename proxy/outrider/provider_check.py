@@ -17,7 +17,7 @@ from .operation import Operation
 from .provider import Provider
 
 _SIGNS = ("limit_signs", "quota_signs", "retry_signs", "refusal_signs")
-_CALLS = ("safe_calls", "idempotency_calls", "token_paths")
+_CALLS = ("judged_calls", "safe_calls", "idempotency_calls", "token_paths")
 
 
 def check_provider(plugin: str, provider: type[Provider]) -> None:

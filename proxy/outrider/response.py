@@ -118,10 +118,12 @@ class _Begun:
 class Response:
     """What an attempt gave. The body is unread: pass the response on, or `close()` it."""
 
-    __slots__ = ("_on_close", "body", "fields", "made_here", "status")
+    __slots__ = ("_on_close", "body", "fields", "made_here", "meant", "status")
 
     def __init__(self, status: int, fields: list[Field], body: Content, *, made_here: bool = False) -> None:
         self.status = status
+        self.meant = status
+        """The status it means: 429 for a 200 that says "slow down" (`Provider.judged_calls`)."""
         self.fields = fields
         """Its fields as they are on the wire."""
         self.body = body

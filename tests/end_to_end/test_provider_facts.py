@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import secrets
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,8 @@ from outrider.plugin import Provider, Sign, hookimpl
 
 class Acme(Provider):
     name = "acme"
-    limit_signs = (Sign(403, words=("rate limit",)),)
+    limit_signs = (Sign(403, words=("rate limit",)), Sign(200, words=("THROTTLED",)))
+    judged_calls = ("POST /graphql",)
     quota_signs = (Sign(429, words=("spent",)),)
     retry_signs = (Sign(409, words=("locked",)),)
     safe_calls = ("POST /search",)
@@ -26,6 +28,8 @@ class Acme(Provider):
 def outrider_providers():
     return [Acme]
 """
+#: More than 16 KiB, compressed too.
+LONG = secrets.token_hex(20_000)
 CONFIG = """
 [integrations.acme]
 provider = "acme"
@@ -54,6 +58,10 @@ def ask(sidecar: Sidecar, method: str, path: str, body: object = None):
         ("/things", {}, 500, "oh", 1),
         ("/things", {"key": "k"}, 500, "oh", 3),  # the app's own key, in its body
         ("/search", {}, 500, "oh", 3),  # it only reads
+        ("/graphql", {}, 200, "THROTTLED", 3),  # an error in a 200
+        ("/graphql", {}, 200, "fine", 1),
+        ("/graphql", {}, 200, f"THROTTLED {LONG}", 1),  # too long to be an error
+        ("/things", {}, 200, "THROTTLED", 1),  # no call whose 200 may be an error
     ],
 )
 def test_what_is_sent_again(
@@ -85,6 +93,23 @@ def test_a_limit_that_is_no_429_moves_on_as_one(tmp_path: Path) -> None:
 
     assert [request.target for request in provider.requests] == ["/things", "/o/things"]
     assert answer.status == 200
+
+
+def test_a_limit_in_a_200_holds_back_and_moves_on(tmp_path: Path) -> None:
+    """As a 429 does; the app gets the fallback's answer, and the 200 itself where there is none."""
+    env = installed(tmp_path, PLUGIN)
+    fallback = (
+        '[integrations.acme.fallback]\ntargets = ["other"]\n[integrations.other]\nbase_url = "{url}/o"\n'
+    )
+    with FakeProvider() as provider:
+        config = (CONFIG + fallback).format(url=provider.url)
+        with Sidecar(config.replace("attempts = 3", "attempts = 1"), env=env) as sidecar:
+            provider.reply(200, "THROTTLED", {"Retry-After": "30"})
+            first = ask(sidecar, "POST", "/graphql", {})
+            second = ask(sidecar, "GET", "/things")
+
+    assert [request.target for request in provider.requests] == ["/graphql", "/o/graphql", "/o/things"]
+    assert (first.status, second.status) == (200, 200)
 
 
 def test_our_own_answer_has_the_provider_s_envelope(tmp_path: Path) -> None:

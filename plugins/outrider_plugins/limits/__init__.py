@@ -119,7 +119,7 @@ class Limits:
             self._events.emit(LimitWaited(attempt, waited_s, refused))
 
     def _learn(self, response: Response, number: int) -> None:
-        status = response.status
+        status = response.meant
         if status >= 400 and self._provider is not None and self._provider.limited(response):
             status = 429
         seens = read(status, response.headers, time()) if not response.made_here else ()

@@ -83,7 +83,7 @@ class Retry:
                 response = await send(exchange)
             except OutriderError as error:
                 return await self._again(exchange, send, error)
-            if response.status < 400:
+            if response.meant < 400:
                 if self._failing:
                     self._recovered()
                 return response
@@ -98,7 +98,7 @@ class Retry:
         made, renewed = 1, 0
         while True:
             if isinstance(outcome, Response):
-                if outcome.status < 400:
+                if outcome.meant < 400:
                     self._recovered()
                     return outcome
                 if await self._renews(exchange, outcome, renewed):
@@ -116,7 +116,7 @@ class Retry:
                 except BaseException:
                     outcome.close()  # the app has left, or the provider's plugin raised
                     raise
-                reason = str(outcome.status)
+                reason = str(outcome.meant)
             else:
                 wanted, asked_s = self._judge_error(exchange, outcome), None
                 reason = key_of(outcome)
@@ -146,7 +146,7 @@ class Retry:
         if (
             credential is None
             or renewed >= credential.times
-            or "refresh" not in self._target.on.status(response.status)
+            or "refresh" not in self._target.on.status(response.meant)
             or not exchange.body.replayable
         ):
             return False

@@ -96,7 +96,7 @@ class Translated:
             ) = untouched
         if response.made_here:
             return response
-        if response.status >= 400:
+        if response.meant >= 400:
             return self._refusal(exchange, response)
         return await self._answer(response)
 

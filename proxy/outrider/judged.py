@@ -1,0 +1,38 @@
+"""Errors in a 200: what an API says with a success is understood as the status it means."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .config import Call
+
+if TYPE_CHECKING:
+    from .exchange import Attempt
+    from .layers import AttemptSend
+    from .provider import Provider
+    from .response import Response
+
+#: Bytes of a success that are read before it is passed on; what says "slow down" is short.
+_CAP = 16 * 1024
+
+
+def judged(send: AttemptSend, provider: Provider) -> AttemptSend:
+    """Give the `send` that asks a provider what the successes of its `judged_calls` mean."""
+    calls = tuple(Call.parse(call) for call in provider.judged_calls)
+
+    async def understood(attempt: Attempt) -> Response:
+        response = await send(attempt)
+        path = attempt.exchange.path
+        if response.status < 400 and any(call.matches(attempt.method, path) for call in calls):
+            try:
+                await response.peek(_CAP)
+                if provider.limited(response):
+                    response.meant = 429
+                elif provider.key_refused(response):
+                    response.meant = 401
+            except BaseException:
+                response.close()  # the app has left, or the provider's plugin raised
+                raise
+        return response
+
+    return understood
