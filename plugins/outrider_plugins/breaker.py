@@ -9,6 +9,8 @@ Open: every call is refused at once, with what is left of the period as Retry-Af
 next call is the probe, and the others are still refused. Its answer closes the breaker, its failure
 opens it for a whole period, anything else lets the next call be the probe.
 
+While the provider's status page says that it is down, the first failure opens it, for four periods.
+
 Exactly `failures` calls reach a target that fails them all, however many come at once. While no
 answer is known yet, and after a failure until the next answer, the calls under way and the failures
 in a row are together at most `failures`. The others wait in line, first come first served, until an
@@ -54,6 +56,8 @@ _PROBE_RETRY_AFTER_S = 1.0
 #: A timeout of the deadline's comes no earlier before it.
 _PUNCTUAL_S = 0.01
 _UNBOUNDED = sys.maxsize
+#: A provider that says itself that it is down is asked again so many times later.
+_DOWN_PERIODS = 4
 _SLOTS = 10
 
 
@@ -215,7 +219,7 @@ class Circuit:
             self._share.add(failed=True)
         if self._until is not None:
             self._open(f"the probe failed: {what}")
-        elif self._in_a_row >= self._failures:
+        elif self._in_a_row >= self._failures or self._is_down:
             many = f"{self._in_a_row} failures in a row, the last: " if self._in_a_row > 1 else ""
             self._open(f"{many}{what}")
         elif self._share is not None and (why := self._share.too_high()):
@@ -223,6 +227,12 @@ class Circuit:
         else:
             # One less under way, and room for one less: nobody in line can go.
             self._room = self._failures - self._in_a_row
+
+    @property
+    def _is_down(self) -> bool:
+        """Whether the provider says so itself."""
+        incident = self._target.incident
+        return incident is not None and incident.down
 
     def _left(self, period: int) -> None:
         """End a call that says nothing about the target."""
@@ -232,11 +242,15 @@ class Circuit:
 
     def _open(self, why: str) -> None:
         self._begin(room=0)
-        self._until, self._why = self._clock() + self._open_s, why
+        open_s = self._open_s
+        if self._is_down:
+            open_s *= _DOWN_PERIODS
+            why = f"{why}; its provider says: {self._target.incident}"
+        self._until, self._why = self._clock() + open_s, why
         line, self._line = self._line, deque()
         for waiting in line:
             _dismiss(waiting)
-        self._events.emit(BreakerOpened(self._target, self._open_s, why))
+        self._events.emit(BreakerOpened(self._target, open_s, why))
 
     def _recover(self) -> None:
         if self._until is None:

@@ -48,12 +48,13 @@ def describe(app: App) -> Mapping[str, object]:
 
 
 def _running(integration: Integration) -> dict[str, object]:
-    credential = integration.target.credential
+    credential, incident = integration.target.credential, integration.target.incident
     return {
         "base_url": integration.target.where,
         "stack": integration.describe(),
         "limits": limits.describe(integration.target),
         "credential": credential.describe() if credential is not None else None,
+        "incident": {"name": incident.name, "severity": incident.severity} if incident is not None else None,
         "paths": [f"/{integration.name}/", f"http://{integration.name}.localhost/"],
     }
 

@@ -252,6 +252,11 @@ class Metrics(Collector):
         breakers = GaugeMetricFamily(
             "outrider_breaker_open", "1 while a target is left alone.", labels=["integration", "target"]
         )
+        provider = GaugeMetricFamily(
+            "outrider_provider_status",
+            "What the provider's status page says: 0 nothing or not looked at, 1 minor, 2 major, 3 critical.",
+            labels=["integration"],
+        )
         waits = HistogramMetricFamily(
             "outrider_limit_wait_seconds", "Waits of attempts for their turn.", labels=["integration"]
         )
@@ -262,6 +267,9 @@ class Metrics(Collector):
                 failovers.add_metric([name, origin, to], count)
             for target, is_open in traffic.breakers.items():
                 breakers.add_metric([name, target], int(is_open))
+            incidents = [one.target.incident for one in list(traffic.running)]
+            if incidents:
+                provider.add_metric([name], max(0 if one is None else one.level for one in incidents))
             waits.add_metric([name], traffic.waits.buckets(), traffic.waits.total)
             counted: defaultdict[tuple[str, str], int] = defaultdict(int)
             for (method, status), count in traffic.requests.items():
@@ -309,6 +317,7 @@ class Metrics(Collector):
             retries,
             failovers,
             breakers,
+            provider,
             in_flight,
             request,
             upstream,

@@ -118,6 +118,29 @@ class StatusPage:
 
 
 @dataclass(frozen=True, slots=True)
+class Incident:
+    """What a provider's status page says is wrong now."""
+
+    name: str
+    """Its title, on one line."""
+    level: int
+    """1 minor, 2 major, 3 critical."""
+
+    @property
+    def down(self) -> bool:
+        """Whether the provider says that it does not work, rather than that something is slow."""
+        return self.level >= 2
+
+    @property
+    def severity(self) -> str:
+        """The level in a word."""
+        return ("none", "minor", "major", "critical")[self.level]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.severity})"
+
+
+@dataclass(frozen=True, slots=True)
 class Urls:
     """Fields of a JSON response that hold URLs of the provider, which its SDK follows.
 

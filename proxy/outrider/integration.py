@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .auth import AuthType, Credential
     from .config import BaseUrl, IntegrationConfig, SecretRef
     from .exchange import Exchange
+    from .facts import Incident
     from .layers import ExchangeSend, Placed
     from .provider import Provider
     from .response import Response
@@ -74,6 +75,8 @@ class Target:
         self.credential_query: frozenset[str] = query
         self.credential: Credential | None = None
         """What can be renewed after a 401; its auth type puts it here at load."""
+        self.incident: Incident | None = None
+        """What its provider says is wrong, where somebody looked: a plugin sets it, as it comes and goes."""
         # Set by the compiler, once.
         self.events = Events()
         """Where it is told what happens to it."""

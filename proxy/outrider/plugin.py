@@ -35,7 +35,7 @@ from .events import (
     TargetRecovered,
 )
 from .exchange import Attempt, Exchange
-from .facts import Plan, Published, Sign, StatusPage, Urls, json_of
+from .facts import Incident, Plan, Published, Sign, StatusPage, Urls, json_of
 from .headers import Field, Headers, field
 from .hookspecs import API_VERSION, hookimpl
 from .integration import Integration, Target, Timeout
@@ -80,6 +80,7 @@ __all__ = [
     "Forbidden",
     "Generated",
     "Headers",
+    "Incident",
     "Integration",
     "Layer",
     "LimitWaited",

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from .errors import AttemptFailed, OutriderError
+from .errors import AttemptFailed, Open, OutriderError
 from .headers import Headers
 from .response import Response, Whole
 
@@ -37,11 +37,16 @@ class Problem:
 
 def answer(error: OutriderError, *, id: str, integration: Integration | None) -> Response:
     """Make the response for an error; in the provider's own envelope where its plugin has one."""
+    detail = error.detail
+    if integration is not None and isinstance(error, AttemptFailed | Open):
+        incident = integration.target.incident
+        if incident is not None:
+            detail = f"{detail}; its provider says: {incident}"
     problem = Problem(
         type=f"urn:outrider:{error.kind}",
         title=_PHRASES.get(error.status, "Error"),
         status=error.status,
-        detail=error.detail,
+        detail=detail,
         integration=integration.name if integration is not None else "",
         outrider_id=id,
     )
@@ -50,7 +55,7 @@ def answer(error: OutriderError, *, id: str, integration: Integration | None) ->
         envelope = _envelope(integration.target.provider, problem)
     headers = Headers()
     headers.add("Content-Type", PROBLEM_JSON if envelope is None else "application/json")
-    headers.add("Proxy-Status", f"outrider; error={error.error_type}; details={_sf_string(error.detail)}")
+    headers.add("Proxy-Status", f"outrider; error={error.error_type}; details={_sf_string(detail)}")
     if error.status == 401:
         headers.add("WWW-Authenticate", 'Bearer realm="outrider"')
     if error.status == 426:

@@ -19,6 +19,7 @@ from .integration import (
     Config,
     Endpoint,
     IntegrationConfig,
+    StatusFeed,
     Tls,
 )
 from .lines import KeyPath, Lines
@@ -89,6 +90,7 @@ __all__ = [
     "Server",
     "ServerTls",
     "Size",
+    "StatusFeed",
     "Text",
     "Timeout",
     "Timespan",

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, InstanceOf, PlainValidator, WithJsonSchema, model_validator
 
-from .base_url import BaseUrl
+from .base_url import BaseUrl, Url
 from .call import Call
 from .listen import Listen
 from .options import Options
@@ -43,6 +43,19 @@ class Endpoint(Options):
 
     call: Call
     purpose: str = ""
+
+
+class StatusFeed(Options):
+    """`status_page`: where the provider says how it is, for programs; what its plugin knows unless given.
+
+    ```toml
+    status_page = { feed = "https://status.acme.example/api/v2/summary.json", shape = "statuspage" }
+    ```
+    """
+
+    feed: Url | None = Field(None, examples=["https://status.example.com/api/v2/summary.json"])
+    shape: Literal["statuspage", "json", "atom", "rss"] = "statuspage"
+    ask: bool = Field(True, description="false: it is never asked")
 
 
 class Tls(Options):
@@ -113,6 +126,7 @@ class IntegrationConfig(Options):
     listen: Listen | None = Field(None, description="a listener of its own", examples=["127.0.0.1:8090"])
     timeout: Timeout = Field(default_factory=Timeout, examples=[{"connect": "5s"}])
     tls: Tls | None = Field(None, examples=[{"ca": "ca.pem"}])
+    status_page: StatusFeed | None = Field(None, examples=[{"ask": False}])
     auth: InstanceOf[Options] | None = None
     auth_type: str | None = None
     auth_pending: bool = False
