@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long lint bench clean
+.PHONY: help run test test-long test-sdks lint bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -17,6 +17,9 @@ test: $(VENV)/dev ## Run every test but the long groups
 
 test-long: $(VENV)/dev ## Run the long groups: browser, benchmark, memory
 	$(BIN)/python -m pytest -q -m long
+
+test-sdks: $(VENV)/sdks ## Run the official SDKs through Outrider
+	$(BIN)/python -m pytest -q tests/sdks
 
 lint: $(VENV)/dev ## ruff and mypy --strict
 	$(BIN)/ruff check .
@@ -39,6 +42,10 @@ $(VENV)/run: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/bench: pyproject.toml $(VENV)/dev
 	$(BIN)/python -m pip install --quiet --group bench
+	@touch $@
+
+$(VENV)/sdks: pyproject.toml $(VENV)/dev
+	$(BIN)/python -m pip install --quiet --group sdks
 	@touch $@
 
 $(VENV)/dev: pyproject.toml | $(VENV)/bin/python
