@@ -12,8 +12,9 @@ help: ## List the targets
 run: $(VENV)/run ## Serve config.toml on http://127.0.0.1:8080
 	$(BIN)/outrider run
 
+# Most tests wait for programs that start, so there are more workers than cores; a file stays with one.
 test: $(VENV)/dev ## Run every test but the long groups
-	$(BIN)/python -m pytest -q -m "not long"
+	$(BIN)/python -m pytest -q -m "not long" -n 4 --dist loadfile
 
 test-long: $(VENV)/dev ## Run the long groups: browser, benchmark, memory
 	$(BIN)/python -m pytest -q -m long
