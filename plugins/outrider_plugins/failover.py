@@ -81,7 +81,7 @@ class Failover:
                 if not self._may_move(exchange, origin, outcome, translation):
                     break
                 try:
-                    translated = translation.of(exchange) if translation.needed else None
+                    translated = await translation.of(exchange) if translation.needed else None
                 except Untranslatable as said:
                     passed_over.append(f"'{to.name}' cannot be told {said}")
                     continue

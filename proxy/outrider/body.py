@@ -48,6 +48,13 @@ class Body:
         """Whether an attempt that begins now would send the whole body."""
         return self.data is not None or self._keeps or not self._started
 
+    @property
+    def here(self) -> bytes | None:
+        """All of it where it is at hand by now: it came in whole, or has streamed to its end and was kept."""
+        if self.data is not None:
+            return self.data
+        return b"".join(self._kept) if self._whole and self._keeps else None
+
     def keep(self) -> None:
         """Keep what streams from now on, up to the caps, so that it can be sent again."""
         self._keeps = not self._started

@@ -53,7 +53,7 @@ class Idempotency:
 
     def _in_body(self, exchange: Exchange) -> bool:
         """Whether the app put a key in its JSON body. Only asked when something failed."""
-        data = exchange.body.data
+        data = exchange.body.here
         if data is None or len(data) > _LONGEST_BODY or self._field.encode() not in data:
             return False
         try:

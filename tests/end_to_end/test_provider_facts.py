@@ -79,6 +79,21 @@ def test_what_is_sent_again(
     assert gzip.decompress(answer.body).decode() == said
 
 
+def test_a_key_in_a_body_that_comes_later(tmp_path: Path) -> None:
+    """Most clients write head and body apart; what has streamed to the provider is looked at all the same."""
+    env = installed(tmp_path, PLUGIN)
+    with FakeProvider() as provider, Sidecar(CONFIG.format(url=provider.url), env=env) as sidecar:
+        provider.reply(500)
+        with Wire(sidecar.port) as wire:
+            wire.send(b"POST /acme/things HTTP/1.1\r\nHost: localhost\r\nContent-Length: 11\r\n\r\n")
+            provider.until(lambda: len(provider.requests) == 1)
+            wire.send(b'{"key":"k"}')
+            answer = wire.answer()
+
+    assert answer.status == 200
+    assert [request.body for request in provider.requests] == [b'{"key":"k"}'] * 2
+
+
 def test_a_limit_that_is_no_429_moves_on_as_one(tmp_path: Path) -> None:
     """`on."429"` names failover; a POST was not executed, so it may move."""
     env = installed(tmp_path, PLUGIN)

@@ -100,6 +100,26 @@ def test_an_email_is_sent_by_another_provider(tmp_path: Path) -> None:
     assert (answer.status, answer.body, answer.header("X-Message-Id")) == (202, b"", "m-7")
 
 
+def test_a_body_that_comes_later_is_translated_too(tmp_path: Path) -> None:
+    """Most clients write head and body apart."""
+    data = json.dumps(MAIL).encode()
+    with (
+        FakeProvider() as first,
+        FakeProvider() as second,
+        run(tmp_path, first, second, "mailone", "mailtwo") as sidecar,
+    ):
+        first.reply(429)
+        head = f"POST /one/v3/mail/send HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(data)}\r\n\r\n"
+        with Wire(sidecar.port) as wire:
+            wire.send(head.encode())
+            first.until(lambda: len(first.requests) == 1)
+            wire.send(data)
+            answer = wire.answer()
+
+    assert second.requests[0].json()["Subject"] == "Hällo"
+    assert answer.status == 202
+
+
 def test_a_form_is_written_where_the_api_wants_one(tmp_path: Path) -> None:
     """To the domain of the sender."""
     with (

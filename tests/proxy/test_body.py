@@ -47,6 +47,18 @@ async def test_a_stream_that_is_kept() -> None:
     body.close()
 
 
+async def test_what_has_streamed_to_its_end_is_here() -> None:
+    """Where it was kept, and not before its end."""
+    body, gone = streaming(b"a", b"b"), streaming(b"a")
+    body.keep()
+    before = body.here
+    await read(body)
+    await read(gone)
+
+    assert (before, body.here, gone.here, Body(b"ab").here) == (None, b"ab", None, b"ab")
+    body.close()
+
+
 async def test_past_the_cap() -> None:
     """The attempt under way gets all of it and is the only one."""
     body = streaming(b"x" * KEEP_ONE, b"y")

@@ -45,19 +45,20 @@ class Translation:
         """Whether the two speak differently, and have something to say in common."""
         return bool(self._pairs) and type(self._own.provider) is not type(self._to.provider)
 
-    def of(self, exchange: Exchange) -> Translated:
+    async def of(self, exchange: Exchange) -> Translated:
         """Read the request of an exchange and write it for the fallback. Untranslatable in words."""
         method, path = exchange.method, exchange.path
         pair = next((pair for pair in self._pairs if pair[0].means(method, path)), None)
         if pair is None:
             raise Untranslatable("this call has no like there")
-        if exchange.body.data is None:
+        data = await exchange.body.gather()
+        if data is None:
             raise Untranslatable("a request body of this length")
         if (exchange.headers.get("Content-Encoding") or "identity") != "identity":
             raise Untranslatable("a compressed request body")
         kind = exchange.headers.get("Content-Type") or "application/json"
         try:
-            meant = pair[0].read(Request(method, exchange.target, exchange.body.data, kind))
+            meant = pair[0].read(Request(method, exchange.target, data, kind))
             request = pair[1].write(pair[0].adapt(meant, self._fallback))
         except (ValueError, TypeError, KeyError, AttributeError):
             raise Untranslatable("a malformed request") from None
