@@ -3,7 +3,18 @@
 from .admin import APP
 from .app import App
 from .auth import AuthType, Credential
-from .config import Config, DocumentRef, NameOrSecretRef, Options, Rate, SecretRef, SecretRefs, Text, Url
+from .config import (
+    Config,
+    DocumentRef,
+    NameOrSecretRef,
+    Options,
+    Rate,
+    SecretRef,
+    SecretRefs,
+    Text,
+    Url,
+    UrlOrPath,
+)
 from .errors import (
     AttemptFailed,
     BrokenBody,
@@ -123,6 +134,7 @@ __all__ = [
     "Unreachable",
     "Untranslatable",
     "Url",
+    "UrlOrPath",
     "Urls",
     "Whole",
     "conceal",

@@ -30,7 +30,7 @@ from outrider.plugin import (
     Target,
     Text,
     Unreachable,
-    Url,
+    UrlOrPath,
     conceal,
     fetch,
 )
@@ -63,7 +63,7 @@ class OAuth2(AuthType):
     ```toml
     type = "oauth2"
     grant = "client_credentials"    # client_credentials | refresh_token | jwt_bearer
-    token_url = "https://login.acme.example/oauth/token"
+    token_url = "https://login.acme.example/oauth/token"  # or a path: "/oauth/token" of the provider
     client_id = "outrider"
     client_secret = "env:ACME_CLIENT_SECRET"
     client_auth = "basic"           # basic | body
@@ -78,7 +78,10 @@ class OAuth2(AuthType):
     """
 
     grant: Literal["client_credentials", "refresh_token", "jwt_bearer"] = "client_credentials"
-    token_url: Url = Field(examples=["https://login.example.com/oauth/token"])
+    token_url: UrlOrPath = Field(
+        description="a path is one of the provider's own host",
+        examples=["https://login.example.com/oauth/token"],
+    )
     client_id: NameOrSecretRef | None = None
     client_secret: SecretRef | None = None
     client_auth: Literal["basic", "body"] = "basic"
@@ -115,7 +118,7 @@ class OAuth2(AuthType):
     def wrap(self, target: Target, send: AttemptSend) -> AttemptSend:
         """Put a token on that is good now."""
         grant = OAuth2Grant(self, target)
-        source = _SOURCES.setdefault((self, target.token_dir), TokenSource())
+        source = _SOURCES.setdefault((self, grant.url, target.token_dir), TokenSource())
         target.credential = _Credential(source, grant)
         ready = source.ready
 
@@ -157,6 +160,7 @@ class OAuth2Grant(Grant):
 
     def __init__(self, options: OAuth2, target: Target, *, wall: Callable[[], float] = time) -> None:
         self.target = target
+        self.url = options.token_url.at(target.base)
         self._options = options
         self._wall = wall
         refs = (options.client_id, options.client_secret, options.refresh_token, options.private_key)
@@ -164,7 +168,7 @@ class OAuth2Grant(Grant):
         self._kept: Kept | None = None
         if options.grant == "refresh_token":
             self._kept = Kept(
-                Path(target.token_dir), f"{options.token_url} {options.client_id} {options.refresh_token}"
+                Path(target.token_dir), f"{self.url} {options.client_id} {options.refresh_token}"
             )
 
     def stamp(self) -> object:
@@ -238,8 +242,8 @@ class OAuth2Grant(Grant):
         elif secret or options.grant == "refresh_token":
             form = {**form, "client_id": client, "client_secret": secret or None}
         body = urlencode({key: value for key, value in form.items() if value}).encode()
-        answer = await fetch("POST", options.token_url, headers=fields, body=body, timeout_s=TIMEOUT_S)
-        return _answered(answer, options.token_url.authority, self._wall())
+        answer = await fetch("POST", self.url, headers=fields, body=body, timeout_s=TIMEOUT_S)
+        return _answered(answer, self.url.authority, self._wall())
 
     def _assertion(self) -> str:
         """Sign a JWT that says who asks (RFC 7523 section 3)."""
@@ -248,7 +252,7 @@ class OAuth2Grant(Grant):
         claims = {
             "iss": client,
             "sub": options.subject or client,
-            "aud": options.audience or str(options.token_url),
+            "aud": options.audience or str(self.url),
             "iat": now,
             "exp": now + ASSERTION_S,
             "jti": secrets.token_hex(16),

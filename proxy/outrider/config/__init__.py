@@ -9,7 +9,7 @@ class Bearer(Options):
 ```
 """
 
-from .base_url import BaseUrl, Url
+from .base_url import BaseUrl, Url, UrlOrPath
 from .call import METHODS, Call
 from .checks import base_url_of
 from .host import HostName
@@ -96,6 +96,7 @@ __all__ = [
     "Timespan",
     "Tls",
     "Url",
+    "UrlOrPath",
     "Vocabulary",
     "base_url_of",
     "did_you_mean",

@@ -96,3 +96,29 @@ class Url(BaseUrl):
         parsed = super().parse(value)
         slash = "/" if isinstance(value, str) and value.endswith("/") else ""
         return cls(parsed.scheme, parsed.host, parsed.port, parsed.path + slash)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class UrlOrPath(Parsed):
+    """A URL, or a path of the integration's own host: `"/oauth/token"`. `text` is what was written."""
+
+    text: str
+
+    json_schema: ClassVar[dict[str, Any]] = {"type": "string", "pattern": "^(https?://|/)"}
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        """Check it as a Url; a path as that of any host."""
+        path = isinstance(value, str) and value.startswith("/")
+        Url.parse(f"https://host.invalid{value}" if path else value)
+        return cls(str(value))
+
+    def at(self, base: BaseUrl) -> Url:
+        """Give the URL, for an integration whose base URL is `base`."""
+        return Url.parse(base.origin + self.text if self.text.startswith("/") else self.text)
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        return f"UrlOrPath({self.text!r})"

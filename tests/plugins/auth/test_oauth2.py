@@ -5,6 +5,7 @@ import json
 import pytest
 from pydantic import ValidationError
 
+from outrider.config import BaseUrl
 from outrider.errors import Unreachable
 from outrider.headers import Headers
 from outrider.transport import Fetched
@@ -43,6 +44,8 @@ def test_a_table_that_is_right(raw: dict[str, str]) -> None:
             {**OAUTH2, "client_secret": "env:A", "token_url": "https://a?k=sk_live_51H"},
             "must not have a query",
         ),
+        ({**OAUTH2, "client_secret": "env:A", "token_url": "/token?k=sk_live_51H"}, "must not have a query"),
+        ({**OAUTH2, "client_secret": "env:A", "token_url": "//evil.example/t"}, "empty segments"),
     ],
 )
 def test_a_table_that_lacks_something(raw: dict[str, str], words: str) -> None:
@@ -57,7 +60,14 @@ def test_a_slash_at_the_end_of_the_token_url_is_kept() -> None:
     """Some servers have the endpoint nowhere else."""
     options = OAuth2.model_validate({**OAUTH2, "client_secret": "env:A", "token_url": "https://a/o/token/"})
 
-    assert str(options.token_url) == "https://a/o/token/"
+    assert str(options.token_url.at(BaseUrl.parse("https://b"))) == "https://a/o/token/"
+
+
+def test_a_path_is_one_of_the_provider_s_own_host() -> None:
+    """Whatever the path of its base URL; so a sandbox is asked for its own tokens."""
+    options = OAuth2.model_validate({**OAUTH2, "client_secret": "env:A", "token_url": "/v1/oauth2/token"})
+
+    assert str(options.token_url.at(BaseUrl.parse("http://b:81/api"))) == "http://b:81/v1/oauth2/token"
 
 
 @pytest.mark.parametrize("code", ["invalid_grant", "invalid_client", "invalid_scope", "unauthorized_client"])
