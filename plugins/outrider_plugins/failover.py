@@ -20,7 +20,6 @@ from outrider.events import FailedOver
 from outrider.idempotency import IDEMPOTENT
 from outrider.on import key_of
 from outrider.plugin import (
-    AttemptFailed,
     Events,
     Exchange,
     ExchangeSend,
@@ -87,6 +86,7 @@ class Failover:
                     continue
                 reason = str(origin.status_of(outcome)) if isinstance(outcome, Response) else key_of(outcome)
                 self._events.emit(FailedOver(exchange, origin, to, reason))
+                exchange.uncertain |= origin.may_have_acted(outcome)
                 exchange.target = self._mapped(own_target)
                 origin = to
                 if isinstance(outcome, Response):
@@ -125,7 +125,7 @@ class Failover:
         outcome: Response | OutriderError,
         translation: Translation,
     ) -> bool:
-        if not exchange.body.replayable:
+        if not exchange.body.replayable or not exchange.left_s:
             return False
         if translation.needed:
             # A key of the first API means nothing to the second: both might do it.
@@ -133,13 +133,12 @@ class Failover:
         else:
             harmless = exchange.idempotent_at(origin)
         if isinstance(outcome, Response):
-            status = origin.status_of(outcome)
-            if "failover" not in self._on.status(status):
-                return False
-            return harmless or status in (401, 403, 404, 429)
-        if "failover" not in self._on.error(outcome):
+            actions = self._on.status(origin.status_of(outcome))
+        else:
+            actions = self._on.error(outcome)
+        if "failover" not in actions:
             return False
-        return harmless or not (isinstance(outcome, AttemptFailed) and outcome.written)
+        return harmless or not (exchange.uncertain or origin.may_have_acted(outcome))
 
     def _answer(self, outcome: Response | OutriderError, kept: Response | None) -> Response:
         if isinstance(outcome, Response):
@@ -149,12 +148,13 @@ class Failover:
                 return outcome
             outcome.close()
             return say(self._message)
-        if self._message is not None and key_of(outcome) and "pass" not in self._on.error(outcome):
+        actions = self._on.error(outcome)
+        if kept is not None and (self._message is None or "message" not in actions):
+            return kept
+        if self._message is not None and key_of(outcome) and "pass" not in actions:
             if kept is not None:
                 kept.close()
             return say(self._message)
-        if kept is not None:
-            return kept
         raise outcome
 
     def _mapped(self, target: str) -> str:

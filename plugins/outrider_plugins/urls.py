@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from outrider.config import Call
 from outrider.links import turn_url
-from outrider.plugin import Attempt, AttemptSend, Layer, Response, Stage, Target, Whole, hookimpl
+from outrider.plugin import Attempt, AttemptSend, Exchange, Layer, Response, Stage, Target, Whole, hookimpl
 
 #: Bytes of one answer that are read for it.
 CAP = 1024 * 1024
@@ -39,7 +39,7 @@ class Urls:
             attempt.headers.set("Accept-Encoding", "identity")
             response = await send(attempt)
             try:
-                await self._turn(response, pattern, attempt.exchange.base)
+                await self._turn(response, pattern, attempt.exchange)
             except BaseException:
                 response.close()
                 raise
@@ -51,11 +51,11 @@ class Urls:
         path = attempt.exchange.path
         return next((found for call, found in self._calls if call.matches(attempt.method, path)), None)
 
-    async def _turn(self, response: Response, pattern: re.Pattern[bytes], base: str) -> None:
+    async def _turn(self, response: Response, pattern: re.Pattern[bytes], exchange: Exchange) -> None:
         kind = response.headers.get("Content-Type") or ""
         if "json" not in kind or "Content-Encoding" in response.headers:
             return
-        await response.peek(CAP)
+        await response.peek(CAP, within_s=exchange.left_s)
         if not isinstance(response.body, Whole):
             return
 
@@ -64,7 +64,7 @@ class Urls:
                 url = json.loads(found["url"])
             except ValueError:
                 return found[0]
-            turned = turn_url(url, self._target.places, base)
+            turned = turn_url(url, self._target.places, exchange.base)
             return found[0] if turned == url else found["name"] + json.dumps(turned).encode()
 
         data = pattern.sub(back, response.body.data)

@@ -48,6 +48,7 @@ class Exchange:
         "response_s",
         "started",
         "target",
+        "uncertain",
         "upstream_s",
         "waited_s",
     )
@@ -86,6 +87,8 @@ class Exchange:
         self.credential: object = None
         """What its last attempt was signed in with, where that can be replaced."""
         self.attempts = 0
+        self.uncertain = False
+        """Whether an attempt that was given up on may have taken effect all the same."""
         self.waited_s = 0.0
         """Seconds spent waiting on purpose: limits, backoff."""
         self.upstream_s = 0.0
@@ -110,6 +113,11 @@ class Exchange:
     def hurried(self) -> bool:
         """Whether the app gave it less time than `timeout.total` does."""
         return self.deadline < self.started + self.integration.target.timeout.total
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until the deadline, none after it."""
+        return max(0.0, self.deadline - monotonic())
 
     @property
     def base(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .errors import AttemptFailed
 from .events import Events
 from .headers import CREDENTIALS, HOP_BY_HOP, OURS_OR_PROXY, REQUEST_ONLY, Filter
 from .hosts import apart, hosts_of, places_of
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from .auth import AuthType, Credential
     from .config import BaseUrl, IntegrationConfig, SecretRef
+    from .errors import OutriderError
     from .exchange import Exchange
     from .facts import Incident
     from .layers import ExchangeSend, Placed
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 #: Seconds, where neither the file nor the provider says otherwise (DESIGN.md, "Configuration").
 DEFAULT_TIMEOUT = {"connect": 5.0, "response": 60.0, "idle": 60.0, "total": 120.0}
+#: With these a provider refuses before it does anything.
+_NOT_EXECUTED = frozenset((401, 403, 404, 429))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,12 @@ class Target:
         if status < 400 or self.provider is None:
             return status
         return 429 if self.provider.limited(response) else status
+
+    def may_have_acted(self, outcome: Response | OutriderError) -> bool:
+        """Whether an attempt that ended so may have taken effect here."""
+        if isinstance(outcome, AttemptFailed):
+            return outcome.written
+        return not isinstance(outcome, Exception) and self.status_of(outcome) not in _NOT_EXECUTED
 
     def aim(self, target: str) -> tuple[BaseUrl, str]:
         """Give the origin, and the raw target there, that an attempt really goes to: for a signature."""

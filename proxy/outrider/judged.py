@@ -25,7 +25,7 @@ def judged(send: AttemptSend, provider: Provider) -> AttemptSend:
         path = attempt.exchange.path
         if response.status < 400 and any(call.matches(attempt.method, path) for call in calls):
             try:
-                await response.peek(_CAP)
+                await response.peek(_CAP, within_s=attempt.exchange.left_s)
                 if provider.limited(response):
                     response.meant = 429
                 elif provider.key_refused(response):

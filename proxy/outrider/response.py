@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import zlib
@@ -149,25 +150,29 @@ class Response:
             return _inflated(self.body.data).decode("utf-8", "replace")
         return self.body.data.decode("utf-8", "replace") if coding == "identity" else ""
 
-    async def peek(self, cap: int = PEEK) -> None:
+    async def peek(self, cap: int = PEEK, *, within_s: float | None = None) -> None:
         """Read the body now, if it is no longer than `cap` bytes; the response is as it was otherwise.
 
-        A body that breaks off is left to break where it is passed on.
+        A body that breaks off is left to break where it is passed on, and one that is not here
+        `within_s` seconds to come there.
         """
         if isinstance(self.body, Whole) or (self.body.length or 0) > cap:
             return
         pieces, size, whole = [], 0, False
         broken: BrokenBody | None = None
         try:
-            while size <= cap:
-                piece = await self.body.read()
-                if not piece:
-                    whole = True
-                    break
-                pieces.append(piece)
-                size += len(piece)
+            async with asyncio.timeout(within_s):  # noqa: TID251 - of errors alone
+                while size <= cap:
+                    piece = await self.body.read()
+                    if not piece:
+                        whole = True
+                        break
+                    pieces.append(piece)
+                    size += len(piece)
         except BrokenBody as error:
             broken = error
+        except TimeoutError:
+            pass
         if whole:
             length = self.body.length
             self.body.close()

@@ -176,6 +176,38 @@ def test_a_limit_refuses_what_would_wait_too_long() -> None:
     assert 50 <= int(answer.header("Retry-After") or 0) <= 60
 
 
+def test_a_providers_error_does_not_become_our_429() -> None:
+    """The retry would have to wait for its turn too long: the app gets what the provider said."""
+    limit = '[[integrations.api.limits]]\nrate = "1/m"\nburst = 1\nwait = "100ms"\n'
+    with FakeProvider() as provider, Sidecar(config(provider, FAST, limit)) as sidecar:
+        provider.reply(503, b"out of order")
+        answer = ask(sidecar)
+
+    assert (answer.status, answer.body, len(provider.requests)) == (503, b"out of order", 1)
+    assert (answer.header("x-should-retry"), answer.header("Retry-After")) == ("false", None)
+
+
+def test_an_error_whose_body_stalls_is_not_waited_for() -> None:
+    """Neither before a retry, nor beyond the deadline where the provider's plugin wants to read it."""
+    stalled = b"HTTP/1.1 503 No\r\nContent-Length: 9\r\n\r\n"
+    text = config(FakeProvider()).replace("[integrations.api]", '[integrations.api]\nprovider = "openai"')
+    with FakeProvider() as provider:
+        with Sidecar(config(provider)) as sidecar:
+            provider.raw(stalled, Step.WAIT)
+            began = time.monotonic()
+            answer = ask(sidecar)
+            took_s = time.monotonic() - began
+        provider.clear()
+        with Sidecar(text.replace("127.0.0.1:0", f"127.0.0.1:{provider.port}")) as sidecar:
+            provider.raw(stalled, Step.WAIT, b"it is out")
+            with Wire(sidecar.port) as wire:
+                wire.send(b"POST /api/x HTTP/1.1\r\nHost: localhost\r\nOutrider-Timeout: 500ms\r\n\r\n")
+                late = wire.answer(on_head=provider.release)
+
+    assert (answer.status, took_s < 3) == (200, True)
+    assert (late.status, late.body) == (503, b"it is out")
+
+
 def fallback(first: FakeProvider, second: FakeProvider, on: str = "", more: str = "") -> str:
     return (
         config(first, f'{FAST}\nfallback = {{ targets = ["spare"]{more} }}', on)

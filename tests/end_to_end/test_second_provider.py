@@ -153,6 +153,19 @@ def test_what_may_have_been_sent_is_not_sent_again(tmp_path: Path, status: int, 
     assert len(second.requests) == moved
 
 
+def test_an_earlier_attempt_that_may_have_sent_it_counts(tmp_path: Path) -> None:
+    """A 429 says that its own attempt did nothing; the 500 before it says nothing of the kind."""
+    with FakeProvider() as first, FakeProvider() as second:
+        text = config(first, second, "mailone", "mailtwo")
+        text = text.replace("attempts = 1", 'attempts = 2, base = "1ms", cap = "2ms"')
+        with Sidecar(text, env={**installed(tmp_path, PLUGIN), "ONE": "k", "TWO": "k"}) as sidecar:
+            first.reply(500)
+            first.reply(429)
+            answer = post(sidecar, "/v3/mail/send", MAIL, "Idempotency-Key: k1\r\n")
+
+    assert (answer.status, len(first.requests), len(second.requests)) == (429, 2, 0)
+
+
 def test_what_cannot_be_said_is_not_sent(tmp_path: Path) -> None:
     """The log says what, and the first one's answer is passed on; so it is for a call without a like."""
     with (

@@ -175,6 +175,29 @@ async def test_a_fallback_where_it_may_have_taken_effect_is_the_last() -> None:
     assert rig.paths == ["t0/x", "t1/x"]
 
 
+@pytest.mark.parametrize("outcome", [429, Limited("x"), Unreachable("x", written=False)])
+async def test_what_an_earlier_attempt_may_have_done_counts(outcome: Outcome) -> None:
+    """The last attempt did nothing, and one before it may have: nobody else is asked to do it again."""
+    rig = Rig(outcome, 200)
+    exchange = rig.exchange("POST")
+    exchange.uncertain = True
+    with suppress(OutriderError):
+        await rig.send(exchange)
+
+    assert rig.tried == 1
+
+
+async def test_nobody_is_asked_after_the_deadline() -> None:
+    """A fallback would get a request whose answer nobody waits for."""
+    rig = Rig(Unreachable("x", written=False), 200)
+    exchange = rig.exchange()
+    exchange.deadline = exchange.started
+    with suppress(OutriderError):
+        await rig.send(exchange)
+
+    assert rig.tried == 1
+
+
 async def test_a_body_that_is_gone_stays() -> None:
     """It was longer than what is kept, so nobody else can have it."""
     body = Body(None, length=3)
@@ -244,6 +267,8 @@ async def test_our_own_answer_is_the_last_resort() -> None:
         ((429, 429), None, False),  # the table does not name it
         ((Unauthorized("x"),), None, False),
         ((503, 200), None, False),
+        ((503, Unreachable("x")), {"unreachable": ("failover",), "5xx": ("failover",)}, False),
+        ((Open("x"), Unreachable("x")), {"unreachable": ("failover",)}, True),
     ],
 )
 async def test_when_the_message_is_said(outcomes: tuple[Outcome, ...], on: Any, said: bool) -> None:

@@ -1,5 +1,6 @@
 """Responses: what is known of the body, and that it is let go of."""
 
+import asyncio
 import gzip
 import logging
 import zlib
@@ -65,6 +66,23 @@ def test_closing_twice_is_closing_once(body: Whole | Generated) -> None:
     assert seen == ["closed"]
 
 
+async def test_a_body_that_does_not_come_is_not_waited_for() -> None:
+    """What has come of it is passed on first, then the rest as it comes."""
+    more = asyncio.Event()
+
+    async def slow() -> AsyncGenerator[bytes, None]:
+        yield b"begin"
+        await more.wait()
+        yield b" end"
+
+    response = Response(500, [], Piecewise(slow()))
+    await response.peek(within_s=0.01)
+    more.set()
+
+    assert response.text == ""
+    assert [await response.body.read() for _ in range(3)] == [b"begin", b" end", b""]
+
+
 async def test_a_body_that_was_dropped_has_no_end() -> None:
     """Who reads on after a close is told that it broke off, not that it is complete."""
     body = Generated(pieces(b"a"))
@@ -72,6 +90,28 @@ async def test_a_body_that_was_dropped_has_no_end() -> None:
 
     with pytest.raises(BrokenBody, match="the body was dropped"):
         await body.read()
+
+
+class Piecewise:
+    """A body whose reading can be cancelled, as that of a connection can."""
+
+    def __init__(self, pieces: AsyncGenerator[bytes, None]) -> None:
+        self.length: int | None = None
+        self._pieces = pieces
+        self._next: asyncio.Future[bytes] | None = None
+
+    def take(self) -> bytes | None:
+        return None
+
+    async def read(self) -> bytes:
+        if self._next is None:
+            self._next = asyncio.ensure_future(anext(self._pieces, b""))
+        piece = await asyncio.shield(self._next)
+        self._next = None
+        return piece
+
+    def close(self) -> None:
+        pass
 
 
 class Held:

@@ -68,7 +68,7 @@ class Limits:
             try:
                 answered = await send(attempt)
                 if peeks and answered.status >= 400:
-                    await _read(answered)
+                    await _read(answered, attempt.exchange.left_s)
                 response = answered
                 return response
             finally:
@@ -143,10 +143,10 @@ def _call_at(when: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
     return asyncio.get_running_loop().call_at(when, callback)
 
 
-async def _read(response: Response) -> None:
+async def _read(response: Response, within_s: float) -> None:
     """Read an error's body, for the provider to judge; let go of it where that fails."""
     try:
-        await response.peek()
+        await response.peek(within_s=within_s)
     except BaseException:
         response.close()
         raise

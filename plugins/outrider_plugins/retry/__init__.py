@@ -38,6 +38,7 @@ from outrider.plugin import (
     Response,
     Stage,
     Target,
+    Whole,
     field,
     hookimpl,
 )
@@ -47,6 +48,8 @@ from .backoff import Backoff
 from .budget import Budget
 
 _SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
+#: Seconds in which the body of an answer that is not the last may come, to be passed on if it is after all.
+_LOOK_S = 1.0
 _UNKNOWN = "the request may have taken effect: its outcome is unknown"
 
 Sleep = Callable[[float], Awaitable[None]]
@@ -111,7 +114,7 @@ class Retry:
                     continue
                 try:
                     if self._target.reads_errors:
-                        await outcome.peek()
+                        await outcome.peek(within_s=exchange.left_s)
                     wanted, asked_s = self._judge(exchange, outcome)
                 except BaseException:
                     outcome.close()  # the app has left, or the provider's plugin raised
@@ -123,12 +126,12 @@ class Retry:
             delay_s = self._delay(exchange, made, asked_s) if wanted else None
             if delay_s is None:
                 return self._give_up(exchange, outcome, reason, final=wanted is not None)
-            if isinstance(outcome, Response):
-                outcome.close()
             self._events.emit(Retrying(exchange, self._target, reason, delay_s))
+            exchange.uncertain |= self._target.may_have_acted(outcome)
             began = self._clock()
             try:
-                await self._sleep(delay_s)
+                last = await self._set_aside(outcome)
+                await self._sleep(max(0.0, delay_s - (self._clock() - began)))
             except BaseException:
                 self._budget.refund(self._clock() - began)
                 raise
@@ -137,8 +140,23 @@ class Retry:
             made += 1
             try:
                 outcome = await send(exchange)
-            except OutriderError as error:
+            except AttemptFailed as error:
                 outcome = error
+            except OutriderError as error:
+                # It was not sent: what the app gets is what came of those that were.
+                self._budget.refund(self._clock() - began)
+                return self._give_up(exchange, error if last is None else last, reason, final=True)
+
+    @staticmethod
+    async def _set_aside(outcome: Response | OutriderError) -> Response | OutriderError | None:
+        """Let go of an outcome's connection; give what can still be passed on, None where it is too long."""
+        if not isinstance(outcome, Response):
+            return outcome
+        try:
+            await outcome.peek(within_s=_LOOK_S)
+        finally:
+            outcome.close()
+        return outcome if isinstance(outcome.body, Whole) else None
 
     async def _renews(self, exchange: Exchange, response: Response, renewed: int) -> bool:
         """Whether a refused credential was replaced, so that the call is sent again, uncounted."""
@@ -211,6 +229,7 @@ class Retry:
                 self._stop(outcome)
             return outcome
         if isinstance(outcome, AttemptFailed):
+            outcome.written |= exchange.uncertain
             if outcome.written and exchange.method not in _SAFE:
                 outcome.detail = f"{outcome.detail}; {_UNKNOWN}"
             if final:

@@ -1,7 +1,7 @@
 """Retry on a fake clock: what is sent again, when, how often, and what the app is told at the end."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from outrider.events import Events, Retrying, TargetFailed, TargetRecovered
 from outrider.exchange import Attempt, Exchange
 from outrider.integration import Integration, Target
 from outrider.plugin import Provider
-from outrider.response import Response, respond
+from outrider.response import PEEK, Generated, Response, respond
 from outrider.secrets import Vault
 from outrider.testing import FakeClock
 from outrider_plugins.retry import Retry, keyed
@@ -90,6 +90,11 @@ class Rig:
             return await self.send(self.exchange(method, **options))
         except OutriderError as error:
             return error
+
+
+async def _pieces(*pieces: bytes) -> AsyncGenerator[bytes, None]:
+    for piece in pieces:
+        yield piece
 
 
 def told(status: int, **fields: str) -> Response:
@@ -254,6 +259,41 @@ async def test_a_failure_that_may_have_taken_effect_says_so(method: str, unknown
     assert isinstance(error, AttemptFailed)
     assert ("its outcome is unknown" in error.detail) is unknown
     assert ("x-should-retry", "false") in error.stops
+
+
+@pytest.mark.parametrize("refusal", [Limited("x", retry_after_s=1), Open("x", retry_after_s=1)])
+async def test_our_own_refusal_of_a_retry_is_not_what_the_app_gets(refusal: OutriderError) -> None:
+    """A provider's 503 does not become our 429; the retry that was not sent is given back."""
+    rig = Rig(503, refusal, attempts=9)
+    answer = await rig.call()
+
+    assert isinstance(answer, Response)
+    assert (answer.status, answer.headers.get("x-should-retry"), rig.sent) == (503, "false", 2)
+    assert repr(rig.retry._budget).startswith("<Budget 0 of")
+
+
+async def test_a_failure_outlasts_our_own_refusal() -> None:
+    """What came of the attempt that was sent is told."""
+    assert await Rig(WRITTEN, Limited("x", retry_after_s=1)).call() is WRITTEN
+
+
+async def test_a_body_too_long_to_be_set_aside_is_let_go() -> None:
+    """Then our own refusal is what is left to say."""
+    long = Response(503, [], Generated(_pieces(b"x" * (PEEK + 1))))
+    refusal = Limited("x", retry_after_s=1)
+
+    assert await Rig(long, refusal).call() is refusal
+
+
+async def test_an_earlier_attempt_that_may_have_taken_effect_is_not_forgotten() -> None:
+    """The last one was not even written; the one before it was, so the outcome is unknown."""
+    rig = Rig(500, Unreachable("x", written=False), attempts=2)
+    exchange = rig.exchange("POST", key="mine")
+    with pytest.raises(Unreachable) as failed:
+        await rig.send(exchange)
+
+    assert (exchange.uncertain, failed.value.written) == (True, True)
+    assert "outcome is unknown" in failed.value.detail
 
 
 async def test_a_body_that_is_gone_is_not_sent_again() -> None:
