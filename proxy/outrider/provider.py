@@ -55,7 +55,10 @@ class Provider:
     What the file says replaces it key by key; with another `type`, as a whole.
     """
     secrets: ClassVar[Mapping[str, str]] = {}
-    """What of `auth` the user gives, each with its usual environment variable: `{"token": "ACME_KEY"}`."""
+    """What of `auth` the user gives, each with its usual environment variable: `{"token": "ACME_KEY"}`.
+
+    A dot leads into a table: `{"fields.Acme-Id": "ACME_ID", "fields.Acme-Secret": "ACME_SECRET"}`.
+    """
     credential_headers: ClassVar[tuple[str, ...]] = ()
     """Further fields in which its SDKs send a credential: always taken off what the app sent."""
     credential_query: ClassVar[tuple[str, ...]] = ()

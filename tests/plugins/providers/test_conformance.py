@@ -4,7 +4,10 @@ from outrider.registry import load_plugins
 from outrider.testing.conformance import Conformance
 
 #: What the facts alone do not make: a table that signs or fetches wants more than a key.
-AUTH: dict[str, str] = {}
+AUTH: dict[str, str] = {
+    "paypal": 'type = "bearer", token = "env:KIT_SECRET"',
+    "salesforce": 'type = "bearer", token = "env:KIT_SECRET"',
+}
 
 
 def _suite(name: str) -> type[Conformance]:
