@@ -25,6 +25,7 @@ BUILTIN = (
     "outrider_plugins.drift",
     "outrider_plugins.why",
     "outrider_plugins.sandbox",
+    "outrider_plugins.scaffold",
     "outrider_plugins.providers",
 )
 """The plugins that come with Outrider, in the order in which they are asked."""

@@ -2,11 +2,16 @@
 
 import http.client
 import os
+import re
 import subprocess
+import sys
 import venv
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
+OUTRIDER = str(Path(sys.executable).with_name("outrider"))
 
 PYPROJECT = """
 [build-system]
@@ -51,21 +56,31 @@ auth = { type = "bearer", token = "env:ACME_KEY" }
 """
 
 
-def test_a_plugin_is_installed_and_used(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment with Outrider in it, and nothing of ours beside."""
+    made = tmp_path_factory.mktemp("environment")
+    venv.create(made, with_pip=True)
+    _pip(made, str(ROOT))
+    return made
+
+
+def _pip(environment: Path, *what: str) -> None:
+    pip = [str(environment / "bin" / "python"), "-m", "pip", "--disable-pip-version-check"]
+    subprocess.run([*pip, "install", "--quiet", *what], check=True, capture_output=True)
+
+
+def test_a_plugin_is_installed_and_used(environment: Path, tmp_path: Path) -> None:
     """It gives a provider and a layer; `plugins` lists it with its version, `show` shows the layer."""
     from outrider.testing import FakeProvider
 
-    environment = tmp_path / "venv"
-    venv.create(environment, with_pip=True)
-    python = environment / "bin" / "python"
     project = tmp_path / "acme"
     (project / "outrider_acme").mkdir(parents=True)
     (project / "pyproject.toml").write_text(PYPROJECT)
     with FakeProvider() as provider:
         (project / "outrider_acme" / "__init__.py").write_text(PLUGIN.replace("{port}", str(provider.port)))
         (tmp_path / "config.toml").write_text(CONFIG)
-        install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*install, str(ROOT), str(project)], check=True, capture_output=True)
+        _pip(environment, str(project))
 
         def outrider(*words: str) -> str:
             done = subprocess.run(
@@ -105,3 +120,53 @@ def test_a_plugin_is_installed_and_used(tmp_path: Path) -> None:
     (request,) = provider.requests
     assert request.values("X-Greeting") == ["hello"]
     assert request.values("Authorization") == ["Bearer acme-secret"]
+
+
+def test_a_new_plugin_passes_its_tests(environment: Path, tmp_path: Path) -> None:
+    """`outrider new plugin` makes a project that installs, is listed, and passes; nothing is overwritten."""
+    outrider = str(environment / "bin" / "outrider")
+    made = subprocess.run(
+        [outrider, "new", "plugin", "acme-mail"], cwd=tmp_path, check=True, capture_output=True, text=True
+    )
+    project = tmp_path / "outrider-acme-mail"
+    _pip(environment, "--editable", f"{project}[test]")
+    tested = subprocess.run(
+        [str(environment / "bin" / "python"), "-m", "pytest", "-q"],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    again = subprocess.run(
+        [outrider, "new", "plugin", "acme-mail"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+    assert "pip install --editable '.[test]'" in made.stdout
+    assert tested.returncode == 0, tested.stdout
+    assert int(re.findall(r"(\d+) passed", tested.stdout)[0]) > 15
+    assert again.returncode == 2
+    assert "gives a provider 'acme-mail' already" in again.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["Acme!"], "'Acme!' cannot name a plugin"),
+        (["class"], "'class' cannot name a plugin"),
+        (["stripe"], "gives a provider 'stripe' already"),
+        (["outrider-there"], "outrider-there is there already"),
+        (["other", "--into", "file/below"], "cannot be written"),
+    ],
+)
+def test_a_name_that_cannot_be(
+    words: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is refused in one line, and nothing is written."""
+    (tmp_path / "outrider-there").mkdir()
+    (tmp_path / "file").write_text("")
+    monkeypatch.chdir(tmp_path)
+    done = subprocess.run([OUTRIDER, "new", "plugin", *words], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert said in done.stderr
+    assert {path.name for path in tmp_path.rglob("*")} == {"outrider-there", "file"}
