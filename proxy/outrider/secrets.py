@@ -6,16 +6,18 @@ A value is never in a repr, an error or a log: errors name the reference, which 
 from __future__ import annotations
 
 import base64
+import html
 import json
 import logging
 import os
+import re
 import shlex
 import subprocess
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 from .config import SecretRef
 from .stamp import Stamp, stamp_of
@@ -23,10 +25,13 @@ from .stamp import Stamp, stamp_of
 T = TypeVar("T")
 
 #: Tokens that are kept out of the log at a time.
-_PASSING = 256
+_PASSING = 64
 
 #: Seconds a `cmd:` may take.
 COMMAND_TIMEOUT_S = 30.0
+
+_PERCENT = re.compile("%[0-9A-F]{2}")
+_URLSAFE = bytes.maketrans(b"+/", b"-_")
 
 _log = logging.getLogger("outrider")
 
@@ -236,11 +241,24 @@ def _remedy(ref: SecretRef) -> str:
 
 
 def forms(value: str) -> Iterable[str]:
-    """Give the forms in which a value could show up in a text: plain, base64, percent-encoded, JSON."""
-    yield value
-    yield base64.b64encode(value.encode()).decode().rstrip("=")
-    yield quote(value, safe="")
-    yield json.dumps(value)[1:-1]
+    """Give the forms in which a value could show up in a text: plain, base64, percent-encoded, escaped."""
+    quoted = [quote(value, safe=""), quote(value), quote_plus(value)]
+    lower = [_PERCENT.sub(lambda found: found[0].lower(), text) for text in quoted]
+    escaped = [repr(value)[1:-1], json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]]
+    for text in (value, *escaped, *quoted, *lower, html.escape(value)):
+        yield text
+        yield json.dumps(text)[1:-1]  # as it stands in a line of the log
+    for data in (value.encode(), value.encode("latin-1", "replace")):
+        yield from _base64(data)
+
+
+def _base64(data: bytes) -> Iterable[str]:
+    """Give what of the base64 is the same whatever stands around the data: a Basic pair has a user too."""
+    for before in range(3):
+        letters = base64.b64encode(b"\0" * before + data)
+        whole = letters[(before * 8 + 5) // 6 : (before + len(data)) * 8 // 6]
+        yield whole.decode()
+        yield whole.translate(_URLSAFE).decode()
 
 
 class Redactor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Awaitable, Callable
 from importlib.util import find_spec
 from typing import Annotated, Any, Self
@@ -144,6 +145,8 @@ def _signer(
     from botocore.auth import S3SigV4Auth, SigV4Auth
     from botocore.awsrequest import AWSRequest
 
+    # At `debug` it writes all that it signs, the session token too.
+    logging.getLogger("botocore.auth").setLevel(logging.INFO)
     kind = S3SigV4Auth if service == "s3" else SigV4Auth
 
     class Signer(kind):  # type: ignore[misc,valid-type]

@@ -13,6 +13,7 @@ import threading
 import time
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, Self
@@ -20,13 +21,17 @@ from urllib.parse import urlsplit
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from outrider.testing.canaries import Canaries
+
 _FREE_PORTS: Final = '\n[server]\nlisten = "127.0.0.1:0"\nadmin = "127.0.0.1:0"\n'
 _LISTENING: Final = "listening "
 _METRIC_SUFFIXES: Final = ("", "_total", "_count", "_sum", "_bucket")
+#: What is asked of the admin listener at the end, to be looked through for secrets.
+_PAGES: Final = ("/metrics", "/api/integrations", "/")
 
 
 class SidecarError(Exception):
-    """The sidecar did not start, or did not end; the text has what it said on stderr."""
+    """The sidecar did not start, or did not end, or told a secret; the text has what it said on stderr."""
 
 
 class Sidecar:
@@ -41,6 +46,10 @@ class Sidecar:
     `config` is TOML, or the path of a file with it. Either is written to a temporary directory, which
     is also the working directory: what is relative counts from there. Where it has no `[server]`
     table, one with free ports is added at its end, so that line numbers hold.
+
+    At its end everything that it wrote is looked through for its secrets, in every form: stdout, stderr,
+    the admin's pages and its files. One that shows up is a SidecarError. The secrets are those behind
+    the `env:` and `file:` references of the configuration, from six characters on, and `canaries`.
     """
 
     def __init__(
@@ -63,6 +72,9 @@ class Sidecar:
         self._said: list[str] = []
         self._heard = threading.Condition()
         self._code: int | None = None
+        self._printed: list[str] = []
+        self.canaries = Canaries(self._env)
+        """The secrets that nothing may show; `add` further ones: tokens that a test's server gives, say."""
         self.urls: list[str] = []
         """Every listener: the server's first, then the integrations' own, the admin's last."""
 
@@ -113,8 +125,10 @@ class Sidecar:
     def write(self, config: str | Path) -> None:
         """Replace the configuration file in one step; the sidecar sees it by itself, or on a SIGHUP."""
         new = self.config_path.with_suffix(".new")
-        new.write_text(_with_server(config))
+        text = _with_server(config)
+        new.write_text(text)
         new.replace(self.config_path)
+        self.canaries.learn(self.config_path)
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal."""
@@ -140,6 +154,7 @@ class Sidecar:
         self._directory = Path(tempfile.mkdtemp(prefix="outrider-"))
         text = _with_server(self._config)
         self.config_path.write_text(text)
+        self.canaries.learn(self.config_path)
         self._process = process = subprocess.Popen(
             [sys.executable, "-m", "outrider", "run", "--config", str(self.config_path), *self._args],
             cwd=self._directory,
@@ -153,8 +168,13 @@ class Sidecar:
         assert process.stdout is not None
         assert process.stderr is not None
         lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+
+        def print_line(line: str) -> None:
+            self._printed.append(line)
+            lines.put(line)
+
         self._readers = [
-            _read(process.stdout, lines.put, at_end=lambda: lines.put(None)),
+            _read(process.stdout, print_line, at_end=lambda: lines.put(None)),
             _read(process.stderr, self._hear),
         ]
         try:
@@ -171,6 +191,7 @@ class Sidecar:
         if process is None:
             assert self._code is not None, "not started"
             return self._code
+        pages = self._pages()
         process.terminate()
         try:
             process.wait(self._stop_timeout_s)
@@ -180,7 +201,7 @@ class Sidecar:
             raise SidecarError(
                 f"no end within {self._stop_timeout_s:g} s of SIGTERM, so killed; stderr:\n{self.stderr}"
             ) from None
-        return self._clean_up(process)
+        return self._clean_up(process, pages)
 
     def __enter__(self) -> Self:
         return self.start()
@@ -224,26 +245,43 @@ class Sidecar:
         assert self._process is not None, "not running"
         return self._process
 
-    def _clean_up(self, process: "subprocess.Popen[str]") -> int:
+    def _clean_up(self, process: "subprocess.Popen[str]", pages: Mapping[str, str] | None = None) -> int:
         self._code = process.wait()
         for reader in self._readers:
             reader.join()
         self._process = None
         if self._directory is not None:
+            said = {"stdout": "".join(self._printed), "stderr": self.stderr, **(pages or {})}
+            told = self.canaries.told(said, self.config_path)
             shutil.rmtree(self._directory, ignore_errors=True)
+            if told:
+                raise SidecarError(told)
         return self._code
 
-    def _scrape(self) -> str:
+    def _pages(self) -> dict[str, str]:
+        """Ask for what the admin listener shows, where it still answers."""
+        pages: dict[str, str] = {}
+        if not self.admin_url.startswith("http:"):
+            return pages
+        with suppress(OSError, http.client.HTTPException):
+            for path in _PAGES:
+                pages[path] = self._get(path, timeout_s=2)[1]
+        return pages
+
+    def _get(self, path: str, timeout_s: float = 10) -> tuple[int, str]:
         admin = urlsplit(self.admin_url)
-        connection = http.client.HTTPConnection(admin.hostname or "", admin.port, timeout=10)
+        connection = http.client.HTTPConnection(admin.hostname or "", admin.port, timeout=timeout_s)
         try:
-            connection.request("GET", "/metrics")
+            connection.request("GET", path)
             response = connection.getresponse()
-            text = response.read().decode()
+            return response.status, response.read().decode("utf-8", "replace")
         finally:
             connection.close()
-        if response.status != 200:
-            raise SidecarError(f"GET {self.admin_url}/metrics: {response.status}\n{text}")
+
+    def _scrape(self) -> str:
+        status, text = self._get("/metrics")
+        if status != 200:
+            raise SidecarError(f"GET {self.admin_url}/metrics: {status}\n{text}")
         return text
 
 

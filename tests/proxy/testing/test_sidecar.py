@@ -1,6 +1,9 @@
 """The process handling, against a stand-in program that takes no time to start."""
 
+import base64
+import json
 import signal
+import urllib.parse
 from pathlib import Path
 
 import pytest
@@ -8,10 +11,17 @@ import pytest
 from outrider.testing import Sidecar, SidecarError
 
 STAND_IN = """
-import http.server, os, signal, sys, threading, time
+import http.server, os, pathlib, signal, sys, threading, time
 config = open(sys.argv[sys.argv.index("--config") + 1]).read()
 if "broken" in config:
     sys.exit("config.toml:1: broken")
+told = {os.environ.get("WHERE"): os.environ.get("TOLD")}
+for where, stream in (("stdout", sys.stdout), ("stderr", sys.stderr)):
+    print(told.get(where, ""), file=stream)
+for file in {"jobs.db", "tokens/a.json"} & told.keys():
+    path = pathlib.Path(".outrider", file)
+    path.parent.mkdir(parents=True)
+    path.write_text(told[file])
 class Metrics(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200)
@@ -22,6 +32,7 @@ class Metrics(http.server.BaseHTTPRequestHandler):
             b'outrider_requests_total{integration="a",status="5xx"} 1.0\\n'
             b"# TYPE outrider_retries_total counter\\n"
         )
+        self.wfile.write(told.get(self.path, "").encode())
     log_message = lambda *_: None
 server = http.server.HTTPServer(("127.0.0.1", 0), Metrics)
 threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -136,3 +147,35 @@ def test_a_stubborn_one_is_killed() -> None:
         sidecar.stop()
 
     assert sidecar.stop() == -signal.SIGKILL
+
+
+SECRET = 'a "secret"/+%'
+FORMS = {
+    "plain": SECRET,
+    "base64": base64.b64encode(f"me:{SECRET}".encode()).decode(),
+    "URL-encoded": urllib.parse.quote(SECRET),
+    "JSON-escaped": json.dumps({"secret": SECRET}),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("where", ["stdout", "stderr", "/metrics", "/api/integrations", "/", "jobs.db"])
+def test_a_secret_that_shows_up_is_an_error(where: str, form: str) -> None:
+    """Wherever the program tells what its configuration refers to, and however it is dressed."""
+    sidecar = Sidecar('key = "env:KEY"', env={"KEY": SECRET, "WHERE": where, "TOLD": FORMS[form]}).start()
+    with pytest.raises(SidecarError) as caught:
+        sidecar.stop()
+
+    assert str(caught.value).startswith(f"the secret {SECRET!r} stands in ")
+    assert str(caught.value).endswith(f"{where}, {form}")
+    assert sidecar.stop() == 3
+
+
+def test_where_a_secret_may_stand() -> None:
+    """In the files that are configured, and a refresh token in token_dir; what is added is looked for too."""
+    with Sidecar('key = "file:key"', env={"WHERE": "tokens/a.json", "TOLD": SECRET}) as sidecar:
+        (sidecar.config_path.parent / "key").write_text(SECRET)
+    other = Sidecar("", env={"WHERE": "stderr", "TOLD": "a-token"}).start()
+    other.canaries.add("a-token")
+    with pytest.raises(SidecarError, match="'a-token' stands in stderr, plain"):
+        other.stop()
