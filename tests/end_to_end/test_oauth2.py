@@ -98,7 +98,7 @@ def config(api: FakeProvider, login: FakeProvider, more: str) -> str:
         (
             'client_secret = "env:SECRET"',
             {"grant_type": "client_credentials"},
-            "me+and+you:hush%2Bhush%2Fhush",
+            "me%20and%20you:hush%2Bhush%2Fhush",
         ),
         (
             'client_secret = "env:SECRET"\nclient_auth = "body"\nscope = "a b"\naudience = "https://x"\nresource = "y"',
@@ -120,7 +120,7 @@ def config(api: FakeProvider, login: FakeProvider, more: str) -> str:
     ],
 )
 def test_what_a_token_request_says(more: str, form: dict[str, str], basic: str) -> None:
-    """By grant and way of client authentication (RFC 6749 section 2.3.1: encoded before base64)."""
+    """By grant and way of client authentication (RFC 6749 section 2.3.1: encoded before base64; %20 is a space to every server)."""
     login = Login()
     with (
         FakeProvider(login) as token_server,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from time import time
 from typing import Literal, Self
-from urllib.parse import parse_qsl, quote_plus, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 from weakref import WeakValueDictionary
 
 from pydantic import Field, model_validator
@@ -237,7 +237,7 @@ class OAuth2Grant(Grant):
         client = self._value(options.client_id)
         secret = self._value(options.client_secret)
         if secret and options.client_auth == "basic":
-            pair = f"{quote_plus(client)}:{quote_plus(secret)}"
+            pair = f"{quote(client, safe='')}:{quote(secret, safe='')}"
             fields.append((b"Authorization", b"Basic " + base64.b64encode(pair.encode())))
         elif secret or options.grant == "refresh_token":
             form = {**form, "client_id": client, "client_secret": secret or None}
