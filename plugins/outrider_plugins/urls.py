@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from outrider.config import Call
 from outrider.links import turn_url
@@ -26,7 +26,7 @@ class Urls:
     def __init__(self, target: Target) -> None:
         assert target.provider is not None
         self._target = target
-        self._calls = tuple((Call.parse(urls.call), _members(urls.fields)) for urls in target.provider.urls)
+        self._calls = tuple((_matches(urls.call), _members(urls.fields)) for urls in target.provider.urls)
 
     def wrap(self, send: AttemptSend) -> AttemptSend:
         """Give the `send` that turns them back."""
@@ -49,7 +49,7 @@ class Urls:
 
     def _pattern(self, attempt: Attempt) -> re.Pattern[bytes] | None:
         path = attempt.exchange.path
-        return next((found for call, found in self._calls if call.matches(attempt.method, path)), None)
+        return next((found for matches, found in self._calls if matches(attempt.method, path)), None)
 
     async def _turn(self, response: Response, pattern: re.Pattern[bytes], exchange: Exchange) -> None:
         kind = response.headers.get("Content-Type") or ""
@@ -72,9 +72,15 @@ class Urls:
             response.body = Whole(data)
 
 
+def _matches(call: str) -> Callable[[str, str], bool]:
+    if " " in call:
+        return Call.parse(call).matches
+    return lambda method, _: call in ("", method)
+
+
 def _members(fields: tuple[str, ...]) -> re.Pattern[bytes]:
-    names = b"|".join(re.escape(json.dumps(name).encode()) for name in fields)
-    return re.compile(rb"(?P<name>(?:" + names + rb")\s*:\s*)(?P<url>" + _STRING + rb")")
+    names = b"|".join(re.escape(name.encode()).replace(rb"\*", rb"[^\"\\]*") for name in fields)
+    return re.compile(rb'(?P<name>"(?:' + names + rb')"\s*:\s*)(?P<url>' + _STRING + rb")")
 
 
 @hookimpl

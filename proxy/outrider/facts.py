@@ -144,12 +144,12 @@ class Incident:
 class Urls:
     """Fields of a JSON response that hold URLs of the provider, which its SDK follows.
 
-    They are turned back to the sidecar; `fields` are names at any depth. A body is read for that, so name
-    the calls, and only URLs that programs follow: what a browser opens must stay.
+    They are turned back to the sidecar; `fields` are names at any depth, `*_url` any name that ends so. A
+    body is read for that, so name the calls, and only URLs that programs follow: what a browser opens stays.
     """
 
     call: str
-    """`"POST /api/files.getUploadURLExternal"`."""
+    """`"POST /api/files.getUploadURLExternal"`; `"GET"` for every GET, `""` for every call."""
     fields: tuple[str, ...]
 
 

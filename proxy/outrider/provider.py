@@ -124,6 +124,8 @@ class Provider:
     sdk_setup: ClassVar[str] = ""
     """The line that points it at the sidecar: `{url}` is `http://127.0.0.1:8080/acme`, `{own_url}` is
     `http://acme.localhost:8080`, for one that drops a path prefix."""
+    sdk_note: ClassVar[str] = ""
+    """What else there is to know of it in a sentence or two; it may have `{url}` too."""
 
     def prepare(self, exchange: Exchange) -> None:
         """Look at an exchange once, before its first attempt: put on an idempotency key, say."""

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from .config import BaseUrl, Call
+from .config.call import METHODS
 from .errors import StartError
 from .facts import Plan, Sign, StatusPage, Urls
 from .headers import field
@@ -101,7 +102,8 @@ def _calls(provider: type[Provider]) -> Iterator[str]:
     for urls in provider.urls:
         if not isinstance(urls, Urls) or isinstance(urls.fields, str):
             yield "'urls': write Urls(call, fields=(...))"
-        calls.append(("urls", urls.call))
+        if urls.call not in ("", *METHODS):
+            calls.append(("urls", urls.call))
     for attribute, call in calls:
         try:
             Call.parse(call.partition("?")[0] if attribute == "probe" else call)

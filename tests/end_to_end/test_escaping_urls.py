@@ -18,7 +18,7 @@ class Acme(Provider):
     name = "acme"
     hosts = {"uploads": "https://uploads.acme.example"}
     url_headers = ("X-Upload-URL",)
-    urls = (Urls("POST /files", fields=("upload_url", "next")),)
+    urls = (Urls("POST /files", fields=("upload_url", "next")), Urls("PATCH", fields=("url", "*_url")))
 
 @hookimpl
 def outrider_providers():
@@ -95,6 +95,27 @@ def test_named_fields_and_members_are_turned_back(
         f'  "html_url": "{uploads.url}/page", "upload_url": "https://evil.example/", "next": null}}'
     )
     assert api.requests[0].values("Accept-Encoding") == ["identity"]
+
+
+def test_every_call_of_a_method_and_every_name_of_an_ending(
+    sidecar: Sidecar, api: FakeProvider, uploads: FakeProvider
+) -> None:
+    """`"PATCH"` is any path, `*_url` any name that ends so; URLs of other hosts stay."""
+    body = {
+        "url": f"{api.url}/api/1",
+        "self_url": f"{uploads.url}/1",
+        "html_url": "https://acme.example/1",
+        "curl": api.url,
+    }
+    api.reply(200, body)
+    answer = ask(sidecar, "PATCH", "/acme/any/path")
+
+    here = f"http://127.0.0.1:{sidecar.port}/acme"
+    assert json.loads(answer.body) == {
+        **body,
+        "url": f"{here}/1",
+        "self_url": f"{here}/_hosts/uploads/1",
+    }
 
 
 @pytest.mark.parametrize("call", ["POST /acme/other", "GET /acme/files"])

@@ -11,8 +11,9 @@ from outrider.plugin import Provider, hookimpl
 
 @hookimpl
 def outrider_providers() -> Iterable[type[Provider]]:
-    """Give the provider class of every file here, in alphabetical order."""
-    modules = [import_module(f"{__name__}.{found.name}") for found in iter_modules(__path__)]
+    """Give the provider class of every file here; one whose name begins with `_` is what others share."""
+    names = [found.name for found in iter_modules(__path__) if not found.name.startswith("_")]
+    modules = [import_module(f"{__name__}.{name}") for name in names]
     return [
         thing
         for module in modules

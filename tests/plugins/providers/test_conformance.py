@@ -5,6 +5,9 @@ from outrider.testing.conformance import Conformance
 
 #: What the facts alone do not make: a table that signs or fetches wants more than a key.
 AUTH: dict[str, str] = {
+    "aws": 'type = "sigv4", region = "us-east-1", service = "execute-api",'
+    ' access_key = "env:KIT_SECRET", secret_key = "env:KIT_OTHER_SECRET"',
+    "gcp": 'type = "bearer", token = "env:KIT_SECRET"',
     "paypal": 'type = "bearer", token = "env:KIT_SECRET"',
     "salesforce": 'type = "bearer", token = "env:KIT_SECRET"',
 }
