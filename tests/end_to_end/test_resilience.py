@@ -323,6 +323,8 @@ auth = { type = "none" }
     ("on", "said"),
     [
         ('"5xx" = ["pass", "retry"]', "'retry' is never reached after 'pass'; write it before"),
+        ('"5xx" = ["failover", "retry"]', "'retry' is never reached after 'failover'; write it before"),
+        ('"5xx" = ["retry", "retry"]', "'retry' is named twice; name it once"),
         ('limited = ["retry"]', "'retry' does not help against our own limit; leave it out"),
         ('"5xx" = ["rety"]', "did you mean"),
     ],

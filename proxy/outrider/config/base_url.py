@@ -15,6 +15,19 @@ _DOTS = re.compile(r"/(?:\.|%2e){1,2}(?=/|$)", re.IGNORECASE)
 _DEFAULT_PORT = {"http": 80, "https": 443}
 
 
+def parse_path(path: str) -> str:
+    """Check a path: verbatim, percent-escapes included, without a query."""
+    if not path.startswith("/"):
+        raise ValueError('the path must begin with "/", e.g. "/v1"')
+    if "?" in path or "#" in path:
+        raise ValueError("a path has no query or fragment; leave out what follows the '?' or '#'")
+    if not _PATH.fullmatch(path):
+        raise ValueError("the path has a character that no URL path has; write it percent-encoded")
+    if _DOTS.search(path) or "//" in path.rstrip("/"):
+        raise ValueError("the path must not have '.', '..' or empty segments")
+    return path
+
+
 @dataclass(frozen=True, slots=True)
 class BaseUrl(Parsed):
     """The address of a provider, e.g. `"https://api.acme.example/v2"`.
@@ -59,11 +72,7 @@ class BaseUrl(Parsed):
             ) from None
         if port is not None and not 1 <= port <= 65535:
             raise ValueError("the port must be from 1 to 65535")
-        path = (match["path"] or "").rstrip("/")
-        if not _PATH.fullmatch(path):
-            raise ValueError("the path has a character that no URL path has; write it percent-encoded")
-        if _DOTS.search(path) or "//" in path:
-            raise ValueError("the path must not have '.', '..' or empty segments")
+        path = parse_path(match["path"] or "/").rstrip("/")
         scheme: Literal["http", "https"] = "https" if match["scheme"].lower() == "https" else "http"
         return cls(scheme, host, port or _DEFAULT_PORT[scheme], path)
 

@@ -12,14 +12,26 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 _SHAPE = re.compile(r"(\S+) +(\S+)")
 _PARAMETER = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*\}")
+_DOTS = re.compile(r"/(?:\.|%2e){1,2}(?=/|$)", re.IGNORECASE)
 _LITERAL = re.compile(r"[!$-;=@-Z_a-z~]*")  # printable ASCII but for space " # < > ? [ \ ] ^ ` { | }
+
+
+#: What a parameter stands for: no slash, and no slash or backslash that is percent-encoded.
+_SEGMENT = "(?:[^/%]|%(?!2[Ff]|5[Cc]))+"
+_ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
+
+
+def _in_any_case(escape: re.Match[str]) -> str:
+    return f"(?i:{escape[0]})"
 
 
 @dataclass(frozen=True, slots=True)
 class Call(Parsed):
     """A method and the template of a path: `"POST /v1/customers/{id}"`.
 
-    `{id}` stands for exactly one segment, or for a part of one (`/models/{model}:generate`).
+    `{id}` stands for exactly one segment, or for a part of one (`/models/{model}:generate`). A slash that is
+    percent-encoded is not in it: many servers decode before they route, and `/customers/a%2Fcards` would be a
+    call that nobody listed. Where an API wants one, the template says so: `/projects/{group}%2F{project}`.
     """
 
     method: str
@@ -34,8 +46,8 @@ class Call(Parsed):
     }
 
     def __post_init__(self) -> None:
-        pieces = [re.escape(piece) for piece in _PARAMETER.split(self.template)]
-        object.__setattr__(self, "pattern", re.compile("[^/]+".join(pieces)))
+        pieces = [_ESCAPE.sub(_in_any_case, re.escape(piece)) for piece in _PARAMETER.split(self.template)]
+        object.__setattr__(self, "pattern", re.compile(_SEGMENT.join(pieces)))
 
     @classmethod
     def parse(cls, value: object) -> Self:
@@ -55,6 +67,8 @@ class Call(Parsed):
             raise ValueError('a parameter is a name in braces, e.g. "GET /v1/charges/{id}"')
         if not _LITERAL.fullmatch(rest):
             raise ValueError("the path has a character that no URL path has; write it percent-encoded")
+        if _DOTS.search(template):
+            raise ValueError("the path has a dot segment, and such a request is refused; leave it out")
         return cls(method, template)
 
     def matches(self, method: str, raw_path: str) -> bool:

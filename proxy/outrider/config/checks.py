@@ -67,6 +67,10 @@ def _check_on(integration: IntegrationConfig, path: KeyPath, report: Report) -> 
             where = (*path, "on", key, index)
             if ended and action != "alert":
                 report.problem(where, f"{action!r} is never reached after {ended!r}; write it before")
+            elif action in actions[:index]:
+                report.problem(where, f"{action!r} is named twice; name it once")
+            elif action == "retry" and "failover" in actions[:index]:
+                report.problem(where, "'retry' is never reached after 'failover'; write it before")
             elif key == "limited" and action in _NOT_FOR_LIMITED:
                 report.problem(where, f"{action!r} does not help against our own limit; leave it out")
             elif action == "failover" and not (integration.fallback and integration.fallback.targets):

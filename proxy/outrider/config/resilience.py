@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+import json
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from outrider.headers import HOP_BY_HOP, OURS
+
+from .base_url import parse_path
 from .call import Call
 from .options import Options
 from .values import Duration, HeaderName, HeaderValue, Rate, Size, Timespan
+
+#: Of these an answer of Outrider's own has one already.
+_WRITTEN_BY_US = HOP_BY_HOP | {b"date", b"via"}
+_WITHOUT_BODY = frozenset((204, 205, 304))
+
+
+def _may_be_given(name: str) -> str:
+    lower = name.lower().encode()
+    if lower in _WRITTEN_BY_US or lower.startswith(OURS):
+        raise ValueError("this field is written by Outrider; leave it out")
+    return name
+
+
+_GivenHeader = Annotated[HeaderName, AfterValidator(_may_be_given)]
+_Path = Annotated[str, AfterValidator(parse_path)]
 
 
 class Timeout(Options):
@@ -45,7 +64,7 @@ class Limit(Options):
     concurrency: int | None = Field(None, ge=1, examples=[30])
     wait: Duration = Field(5.0, description="how long a call may wait for its turn")
     endpoints: tuple[Call, ...] | None = Field(
-        None, description="all unless given", examples=[["POST /v1/charges"]]
+        None, min_length=1, description="all unless given", examples=[["POST /v1/charges"]]
     )
     observe: bool = Field(False, description="count, refuse nothing")
     scope: Literal["target", "key"] = Field("target", description="key: for each key of a pool")
@@ -121,7 +140,19 @@ class Message(Options):
 
     status: int = Field(503, ge=200, le=599)
     body: dict[str, Any] | str | None = None
-    headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict)
+    headers: dict[_GivenHeader, HeaderValue] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _can_be_said(self) -> Self:
+        if self.status in _WITHOUT_BODY and self.body is not None:
+            raise ValueError(f"an answer of status {self.status} has no body; leave out body")
+        try:
+            json.dumps(self.body, allow_nan=False)
+        except (TypeError, ValueError):
+            raise ValueError(
+                "the body has a value that JSON does not have: a date or time, nan or inf; write it as a text"
+            ) from None
+        return self
 
 
 class Fallback(Options):
@@ -138,8 +169,14 @@ class Fallback(Options):
 
     targets: tuple[str, ...] = Field((), description="other integrations, in order", examples=[["backup"]])
     message: Message | None = None
-    paths: dict[str, str] = Field(default_factory=dict)
+    paths: dict[_Path, _Path] = Field(default_factory=dict, description="what a path begins with there")
     models: dict[str, str] = Field(default_factory=dict, description="names of models there")
+
+    @model_validator(mode="after")
+    def _leads_somewhere(self) -> Self:
+        if not self.targets and (self.paths or self.models):
+            raise ValueError('paths and models are those of the targets; write targets = ["backup"] too')
+        return self
 
 
 class Jobs(Options):

@@ -128,6 +128,6 @@ class Client(Options):
     token: SecretRef = Field(description="given in place of the provider's key, or in Outrider-Token")
     integrations: tuple[str, ...] | None = Field(None, description="all unless given", examples=[["stripe"]])
     endpoints: tuple[Call, ...] | None = Field(
-        None, description="all unless given", examples=[["POST /v1/charges"]]
+        None, min_length=1, description="all unless given", examples=[["POST /v1/charges"]]
     )
     rate: Rate | None = Field(None, description="of all its calls together")

@@ -107,7 +107,8 @@ def _text(details: ErrorDetails, model: type[BaseModel], path: KeyPath) -> str:
         near = did_you_mean(details["input"], known)
         return f"must be one of {', '.join(map(toml, known))}{near}"
     if kind in ("value_error", "assertion_error"):
-        return _own_words(str(context.get("error", "")), details["input"])
+        error = context.get("error", "")
+        return _own_words(str(error), None if _is_ours(error) else details["input"])
     if kind in _BOUNDS:
         return _BOUNDS[kind].format_map({key: toml(value) for key, value in context.items()})
     if match := _KIND.match(kind):
@@ -126,6 +127,15 @@ def _own_words(text: str, given: object) -> str:
     if isinstance(given, str) and len(given) > 3:
         text = text.replace(given, "***").replace(repr(given)[1:-1], "***")
     return " ".join(text.split()) or "is not what belongs here"
+
+
+def _is_ours(error: object) -> bool:
+    """Whether a line of ours raised it: our words never repeat a value, but may have it in an example."""
+    trace = getattr(error, "__traceback__", None)
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    name = trace.tb_frame.f_globals.get("__name__", "") if trace is not None else ""
+    return str(name).partition(".")[0] in ("outrider", "outrider_plugins")
 
 
 def _find(model: type[BaseModel], path: KeyPath) -> tuple[type[BaseModel] | None, FieldInfo | None]:

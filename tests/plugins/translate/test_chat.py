@@ -47,7 +47,7 @@ def test_fields_have_other_names() -> None:
 
 def test_models_have_other_names() -> None:
     """Those of `fallback.models`; any other keeps its own."""
-    names = Fallback(models={"m": "openai/m"})
+    names = Fallback(targets=["b"], models={"m": "openai/m"})
 
     assert APIS[0].adapt(APIS[0].read(asked(APIS[0])), names).model == "openai/m"
     assert APIS[0].adapt(APIS[0].read(asked(APIS[0], model="n")), names).model == "n"

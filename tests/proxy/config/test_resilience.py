@@ -1,3 +1,5 @@
+from datetime import date
+
 import pytest
 from pydantic import ValidationError
 
@@ -42,6 +44,7 @@ def test_a_limit_is_a_rate_or_a_concurrency():
         (Limit, {"rate": "5/s", "burst": 0}),
         (Limit, {"rate": "5/s", "scope": "all"}),
         (Limit, {"rate": "5/s", "endpoints": ["/a"]}),
+        (Limit, {"rate": "5/s", "endpoints": []}),
         (Retry, {"attempts": 0}),
         (Retry, {"budget": 1.1}),
         (Retry, {"base": "9s"}),
@@ -62,14 +65,36 @@ def test_a_limit_is_a_rate_or_a_concurrency():
         (Message, {"headers": {"a b": "x"}}),
         (Message, {"headers": {"a": "x\r\nb: y"}}),
         (Message, {"headers": {"a": "€"}}),
+        (Message, {"headers": {"content-length": "5"}}),
+        (Message, {"headers": {"Transfer-Encoding": "chunked"}}),
+        (Message, {"headers": {"Date": "today"}}),
+        (Message, {"headers": {"Outrider-Id": "x"}}),
+        (Message, {"status": 204, "body": "x"}),
+        (Message, {"status": 304, "body": {}}),
+        (Message, {"body": {"when": date(2026, 1, 1)}}),
+        (Message, {"body": {"share": [float("nan")]}}),
         (Fallback, {"targets": "backup"}),
-        (Fallback, {"paths": {"/a": 3}}),
+        (Fallback, {"targets": ["b"], "paths": {"/a": 3}}),
+        (Fallback, {"targets": ["b"], "paths": {"a": "/b"}}),
+        (Fallback, {"targets": ["b"], "paths": {"/a": "b"}}),
+        (Fallback, {"targets": ["b"], "paths": {"/a": "/b?x=1"}}),
+        (Fallback, {"targets": ["b"], "paths": {"/a": "/../b"}}),
+        (Fallback, {"targets": ["b"], "paths": {"/a": "/b HTTP/1.1"}}),
+        (Fallback, {"paths": {"/a": "/b"}}),
+        (Fallback, {"models": {"a": "b"}}),
     ],
 )
 def test_what_cannot_work_is_refused(model, raw):
     """Ranges, and keys that belong together."""
     with pytest.raises(ValidationError):
         model.model_validate(raw)
+
+
+def test_the_way_to_a_fallback_is_a_path():
+    """Of the beginning of a path to another; all of them, too."""
+    fallback = Fallback(targets=["b"], paths={"/": "/v2", "/v1/": "/"})
+
+    assert fallback.paths == {"/": "/v2", "/v1/": "/"}
 
 
 def test_a_message_may_have_any_body_that_json_has():
