@@ -25,6 +25,7 @@ BUILTIN = (
     "outrider_plugins.drift",
     "outrider_plugins.why",
     "outrider_plugins.sandbox",
+    "outrider_plugins.catalogue",
     "outrider_plugins.scaffold",
     "outrider_plugins.providers",
 )

@@ -18,6 +18,7 @@ from outrider.commands import config_option, table_of
 from outrider.errors import StartError
 from outrider.plugin import hookimpl
 from outrider.registry import Registry
+from outrider.rewrite import rewrite
 
 from . import html, markdown
 from .describe import describe
@@ -105,10 +106,7 @@ def import_(registry: Registry, file: Path, path: Path, force: bool) -> None:
     if path.exists() and not force:
         raise StartError(f"{path} is there already; name another with --config, or give --force")
     text, notes = draft(document, registry.providers, file.name)
-    try:
-        path.write_text(text, "utf-8")
-    except OSError as error:
-        raise StartError(f"{path} cannot be written: {(error.strerror or '').lower()}") from None
+    rewrite(path, text)
     many = len(document.sections)
     click.echo(f"{path}: {many} integration{'' if many == 1 else 's'}, each a draft until its secret is set")
     for note in notes:

@@ -22,9 +22,9 @@ import click
 from aiohttp import web
 
 from outrider.commands import Running, config_option
-from outrider.errors import StartError
 from outrider.plugin import APP, App, Events, ExchangeDone, Integration, hookimpl
 from outrider.registry import Registry
+from outrider.rewrite import rewrite
 from outrider.wording import seconds
 from outrider_plugins import limits
 
@@ -132,10 +132,7 @@ def _write(path: Path, found: Iterable[dict[str, Any]]) -> None:
     if not missing:
         click.echo("nothing to add")
         return
-    try:
-        path.write_text(with_endpoints(path.read_text("utf-8"), missing), "utf-8")
-    except OSError as error:
-        raise StartError(f"{path} cannot be written: {(error.strerror or '').lower()}") from None
+    rewrite(path, with_endpoints(path.read_text("utf-8"), missing))
     many = sum(map(len, missing.values()))
     click.echo(
         f"{path}: {many} endpoint{'' if many == 1 else 's'} added; say what each is for in its purpose"
