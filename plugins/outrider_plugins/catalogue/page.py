@@ -14,10 +14,9 @@ if TYPE_CHECKING:
 _HEAD = """\
 # Providers
 
-What Outrider knows of each API, from the plugins themselves: this page is the output of
-`outrider providers --markdown`. Every fact is a default that `config.toml` can override; one that is said to be
-unsure was not read in the provider's own words. `outrider add NAME` writes an integration. The
-[README](../README.md#connect-your-sdk) says how an application connects.
+What Outrider knows of each API, told by the plugins themselves (`outrider providers --markdown`). Every fact is
+a default that `config.toml` can override; one that is said to be unsure was not read in the provider's own words.
+`outrider add NAME` writes an integration. The [README](../README.md#connect-your-sdk) says how an app connects.
 """
 _URL, _OWN_URL = "http://127.0.0.1:8080/{}", "http://{}.localhost:8080"
 
