@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 _HEAD = """\
 # Providers
 
-What Outrider knows of each API, told by the plugins themselves (`outrider providers --markdown`). Every fact is
-a default that `config.toml` can override; one that is said to be unsure was not read in the provider's own words.
-`outrider add NAME` writes an integration. The [README](../README.md#connect-your-sdk) says how an app connects.
+What Outrider knows of each API, as the plugins themselves say (`outrider providers --markdown`). Every
+fact is a default that `config.toml` can override; one that is said to be unsure was not read in the
+provider's own words. `outrider add NAME` writes an integration. The
+[README](../README.md#connect-your-sdk) says how to connect.
 """
 _URL, _OWN_URL = "http://127.0.0.1:8080/{}", "http://{}.localhost:8080"
 
