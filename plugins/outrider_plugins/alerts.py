@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from outrider.events import BreakerOpened, CredentialRefreshed, TargetFailed, TargetRecovered
+from outrider.events import BreakerOpened, CredentialRefreshed, KeyChanged, TargetFailed, TargetRecovered
 from outrider.plugin import Events, hookimpl
 
 LOG = logging.getLogger("outrider.alerts")
@@ -34,9 +34,21 @@ class Alerts:
             said.discard("credential")
             LOG.warning("integration '%s': has a credential again", event.target.name)
 
+    def key(self, event: KeyChanged) -> None:
+        """Say that a key of a pool was taken out, and when it is back."""
+        which = f"key {event.position} of {event.of}"
+        if event.change == "refused":
+            self._say(event.target.name, which, f"{which} was refused and is left out; replace it")
+        elif event.change == "back":
+            self._said.setdefault(event.target.name, set()).discard(which)
+            LOG.warning("integration '%s': %s is used again", event.target.name, which)
+
     def recovered(self, event: TargetRecovered) -> None:
-        """Say that it is over."""
-        if self._said.pop(event.target.name, None):
+        """Say that it is over; of a key that is left out, not."""
+        said = self._said.get(event.target.name, set())
+        over = {reason for reason in said if not reason.startswith("key ")}
+        said -= over
+        if over:
             LOG.warning("integration '%s': answers again", event.target.name)
 
     def _say(self, name: str, reason: str, text: str) -> None:
@@ -53,4 +65,5 @@ def outrider_subscribe(events: Events) -> None:
     events.on(TargetFailed, alerts.failed)
     events.on(BreakerOpened, alerts.opened)
     events.on(CredentialRefreshed, alerts.refreshed)
+    events.on(KeyChanged, alerts.key)
     events.on(TargetRecovered, alerts.recovered)

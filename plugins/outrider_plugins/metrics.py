@@ -30,6 +30,7 @@ from outrider.plugin import (
     ExchangeDone,
     FailedOver,
     Integration,
+    KeyChanged,
     LimitWaited,
     PluginRaised,
     Reloaded,
@@ -97,6 +98,8 @@ class Traffic:
         "credentials",
         "deprecated",
         "failovers",
+        "key_limits",
+        "keys",
         "overhead",
         "request",
         "requests",
@@ -125,6 +128,10 @@ class Traffic:
         """By the target that failed and the one that came next."""
         self.breakers: dict[str, bool] = {}
         """Whether it is open, by target."""
+        self.keys: dict[int, bool] = {}
+        """Whether a key of the pool is refused, by its position."""
+        self.key_limits: defaultdict[int, int] = defaultdict(int)
+        """How often a key of the pool was limited, likewise."""
         self.waits = Histogram(REQUEST_BUCKETS)
         """Of attempts that had to wait for their turn at a limit."""
         self.request = Histogram(REQUEST_BUCKETS)
@@ -195,6 +202,14 @@ class Metrics(Collector):
         """Count a token that was asked for."""
         self.traffic[event.target.name].credentials[event.result] += 1
 
+    def key_changed(self, event: KeyChanged) -> None:
+        """Remember how a key of a pool stands."""
+        traffic = self.traffic[event.target.name]
+        if event.change == "limited":
+            traffic.key_limits[event.position] += 1
+        else:
+            traffic.keys[event.position] = event.change == "refused"
+
     def deprecated(self, event: DeprecatedCall) -> None:
         """Count a call that should no longer be made."""
         self.traffic[event.exchange.integration.name].deprecated[event.exchange.client] += 1
@@ -257,6 +272,12 @@ class Metrics(Collector):
             "What the provider's status page says: 0 nothing or not looked at, 1 minor, 2 major, 3 critical.",
             labels=["integration"],
         )
+        key_refused = GaugeMetricFamily(
+            "outrider_key_refused", "1 while a key of a pool is left out.", labels=["integration", "key"]
+        )
+        key_limited = CounterMetricFamily(
+            "outrider_key_limited", "Times a key of a pool was limited.", labels=["integration", "key"]
+        )
         waits = HistogramMetricFamily(
             "outrider_limit_wait_seconds", "Waits of attempts for their turn.", labels=["integration"]
         )
@@ -270,6 +291,9 @@ class Metrics(Collector):
             incidents = [one.target.incident for one in list(traffic.running)]
             if incidents:
                 provider.add_metric([name], max(0 if one is None else one.level for one in incidents))
+            for key, refused in traffic.keys.items():
+                key_refused.add_metric([name, str(key)], int(refused))
+                key_limited.add_metric([name, str(key)], traffic.key_limits[key])
             waits.add_metric([name], traffic.waits.buckets(), traffic.waits.total)
             counted: defaultdict[tuple[str, str], int] = defaultdict(int)
             for (method, status), count in traffic.requests.items():
@@ -322,6 +346,8 @@ class Metrics(Collector):
             request,
             upstream,
             overhead,
+            key_refused,
+            key_limited,
             waits,
             errors,
             reloads,
@@ -341,7 +367,10 @@ def outrider_integration_layers(integration: Integration) -> None:
 
 @hookimpl
 def outrider_target_layers(target: Target) -> None:
-    """Show the breaker of a target from the start. It needs no layer."""
+    """Show the breaker and the keys of a target from the start. It needs no layer."""
+    pool = target.auth.keys if target.auth is not None else ()
+    keys = range(1, len(pool) + 1) if len(pool) > 1 else ()
+    METRICS.traffic[target.name].keys = dict.fromkeys(keys, False)
     if target.config.breaker is not None:
         METRICS.traffic[target.name].breakers.setdefault(target.name, False)
 
@@ -357,6 +386,7 @@ def outrider_subscribe(events: Events) -> None:
     events.on(BreakerOpened, METRICS.breaker_opened)
     events.on(BreakerClosed, METRICS.breaker_closed)
     events.on(CredentialRefreshed, METRICS.refreshed)
+    events.on(KeyChanged, METRICS.key_changed)
     events.on(DeprecatedCall, METRICS.deprecated)
     events.on(PluginRaised, METRICS.raised)
     events.on(Reloaded, METRICS.reloaded)

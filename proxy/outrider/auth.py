@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Protocol
 
-from .config import Options
+from .config import Options, SecretRef
 
 if TYPE_CHECKING:
     from .exchange import Exchange
@@ -20,11 +20,17 @@ class Credential(Protocol):
     def times(self) -> int:
         """How often one exchange may be sent again with another one: there is no other after that."""
 
+    def replaces(self, status: int) -> bool:
+        """Whether a response of this status, as `target.status_of` has it, asks for another one."""
+
     async def renew(self, exchange: Exchange) -> bool:
         """Get another one than `exchange.credential`, which was refused; whether there is one now.
 
         It may wait until the deadline of the exchange.
         """
+
+    def rests_s(self, exchange: Exchange) -> float | None:
+        """Give the seconds until it can be used after a limit, None where the limit itself says it."""
 
     def describe(self) -> dict[str, object]:
         """Say how it stands, for a page: no secret is in it."""
@@ -53,9 +59,14 @@ class AuthType(Options):
         return False
 
     @property
+    def keys(self) -> tuple[tuple[SecretRef, ...], ...]:
+        """Where a secret is a list, a pool: the references of each key. `attempt.key` says which is meant."""
+        return ()
+
+    @property
     def renews(self) -> bool:
         """Whether `target.credential` can be renewed, so that a request must be at hand a second time."""
-        return False
+        return len(self.keys) > 1
 
     @abstractmethod
     def wrap(self, target: Target, send: AttemptSend) -> AttemptSend:

@@ -111,6 +111,20 @@ class CredentialRefreshed:
 
 
 @dataclass(slots=True)
+class KeyChanged:
+    """A key of a pool, by its position from 1, of so many: it rests, was taken out, or is back.
+
+    `change` is `limited`, which fires for each 429, `refused` (it is not used until its secret changes) or
+    `back`, which fire once.
+    """
+
+    target: Target
+    position: int
+    of: int
+    change: str
+
+
+@dataclass(slots=True)
 class LimitWaited:
     """Fires when an attempt had to wait for its turn. `refused`: it was not sent."""
 

@@ -154,7 +154,7 @@ class Exchange:
 class Attempt:
     """One try of an exchange at one target. Its headers and target are copies: change them freely."""
 
-    __slots__ = ("exchange", "fields", "method", "number", "started", "target", "to")
+    __slots__ = ("exchange", "fields", "key", "method", "number", "started", "target", "to")
 
     def __init__(self, exchange: Exchange, to: Target) -> None:
         exchange.attempts += 1
@@ -170,6 +170,8 @@ class Attempt:
         if to is not first:
             # What the app sent where the first target's key goes is a token, and no fallback's to know.
             self.fields = first.request_filter.apply(self.fields)
+        self.key = 0
+        """Which key of the target's pool it is signed in with: the place in the list."""
         self.number = exchange.attempts
         self.started = monotonic()
 

@@ -66,6 +66,9 @@ def _credential(target: Target) -> str:
     if kind is None or options is None:
         return "none configured: the app's own is stripped"
     refs = ", ".join(str(ref) for _, ref in secret_refs(options))
+    keys = len(target.auth.keys) if target.auth is not None else 0
+    if keys > 1:
+        return f"{kind}, a pool of {keys} keys that take turns: {refs}"
     return f"{kind}{f' from {refs}' if refs else ''}"
 
 

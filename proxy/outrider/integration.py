@@ -99,11 +99,13 @@ class Target:
         return "inside outrider" if isinstance(self.provider, LocalProvider) else str(self.base)
 
     def status_of(self, response: Response) -> int:
-        """Give the status that `on` goes by: 429 for whatever the provider means as a limit."""
+        """Give the status that `on` goes by: 429 for what means a limit, 401 for what refuses the key."""
         status = response.meant
         if status < 400 or self.provider is None:
             return status
-        return 429 if self.provider.limited(response) else status
+        if self.provider.limited(response):
+            return 429
+        return 401 if self.provider.key_refused(response) else status
 
     def may_have_acted(self, outcome: Response | OutriderError) -> bool:
         """Whether an attempt that ended so may have taken effect here."""

@@ -146,9 +146,17 @@ class _Credential:
         self._source = source
         self._grant = grant
 
+    def replaces(self, status: int) -> bool:
+        """Whether the error table wants another token."""
+        return "refresh" in self._grant.target.on.status(status)
+
     async def renew(self, exchange: Exchange) -> bool:
         """Get another token than the one that was refused."""
         return await self._source.renew(self._grant, exchange.credential, exchange.deadline)
+
+    def rests_s(self, exchange: Exchange) -> float | None:
+        """A limit is the target's."""
+        return None
 
     def describe(self) -> dict[str, object]:
         """Say how the token stands."""

@@ -17,12 +17,13 @@ from outrider.plugin import (
     AuthType,
     Malformed,
     Response,
+    SecretRef,
     SecretRefs,
     Target,
     field,
 )
 
-from .static import credential_header
+from .static import as_keys, credential_header
 
 _PLACE = re.compile(r"\{(\w*)\}")
 _PARTS = ("body", "method", "path", "query", "target", "timestamp")
@@ -89,9 +90,14 @@ class Hmac(AuthType):
         """The fields it puts on."""
         return (self.header,) if self.timestamp_header is None else (self.header, self.timestamp_header)
 
+    @property
+    def keys(self) -> tuple[tuple[SecretRef, ...], ...]:
+        """A list of secrets is a pool."""
+        return as_keys(self.secret)
+
     def wrap(self, target: Target, send: AttemptSend, *, clock: Callable[[], float] = time) -> AttemptSend:
         """Sign what is about to be sent, freshly for each attempt."""
-        key = target.secret(self.secret[0]).derive(str.encode)
+        keys = [target.secret(ref).derive(str.encode) for ref in self.secret]
         # Text, placeholder, text, placeholder ...: what stands at an odd place is looked up.
         pieces = _PLACE.split(self.payload)
         wants_body = "{body}" in self.payload
@@ -117,7 +123,7 @@ class Hmac(AuthType):
             payload = b"".join(
                 parts[piece] or b"" if index % 2 else piece.encode() for index, piece in enumerate(pieces)
             )
-            digest = hmac.digest(key(), payload, self.algorithm)
+            digest = hmac.digest(keys[attempt.key](), payload, self.algorithm)
             text = digest.hex() if self.encoding == "hex" else base64.b64encode(digest).decode()
             value = self.format.replace("{timestamp}", stamp).replace("{signature}", text)
             attempt.fields.append(field(self.header, value))

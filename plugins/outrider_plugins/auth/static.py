@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, StringConstraints, model_validator
@@ -64,9 +64,24 @@ def _value(target: Target, ref: SecretRef | str) -> str:
     return target.secret(ref).value if isinstance(ref, SecretRef) else ref
 
 
-def _with_field(target: Target, ref: SecretRef, name: str, make: Any, send: AttemptSend) -> AttemptSend:
+def as_keys(refs: Sequence[SecretRef]) -> tuple[tuple[SecretRef, ...], ...]:
+    """Give the keys of a list of secrets: one each."""
+    return tuple((ref,) for ref in refs)
+
+
+def _with_field(
+    target: Target, refs: Sequence[SecretRef], name: str, make: Any, send: AttemptSend
+) -> AttemptSend:
     """Give a `send` that appends one field, made of the secret as it is at that moment."""
-    credential = target.secret(ref).derive(lambda secret: field(name, make(secret)))
+    credentials = [target.secret(ref).derive(lambda secret: field(name, make(secret))) for ref in refs]
+    if len(credentials) > 1:
+
+        def authorized_by_one(attempt: Attempt) -> Awaitable[Response]:
+            attempt.fields.append(credentials[attempt.key]())
+            return send(attempt)
+
+        return authorized_by_one
+    (credential,) = credentials
 
     def authorized(attempt: Attempt) -> Awaitable[Response]:
         attempt.fields.append(credential())
@@ -85,9 +100,14 @@ class Bearer(AuthType):
         """The field it puts on."""
         return ("authorization",)
 
+    @property
+    def keys(self) -> tuple[tuple[SecretRef, ...], ...]:
+        """A list of tokens is a pool."""
+        return as_keys(self.token)
+
     def wrap(self, target: Target, send: AttemptSend) -> AttemptSend:
         """Put the token on."""
-        return _with_field(target, self.token[0], "Authorization", lambda token: f"Bearer {token}", send)
+        return _with_field(target, self.token, "Authorization", lambda token: f"Bearer {token}", send)
 
 
 class Basic(AuthType):
@@ -110,27 +130,41 @@ class Basic(AuthType):
         """The field it puts on."""
         return ("authorization",)
 
+    @property
+    def keys(self) -> tuple[tuple[SecretRef, ...], ...]:
+        """A list of passwords is a pool: each goes with the one user name."""
+        user = (self.username,) if isinstance(self.username, SecretRef) else ()
+        return tuple((password, *user) for password in self.password or ())
+
     def wrap(self, target: Target, send: AttemptSend) -> AttemptSend:
-        """Put the pair on; it is made anew when either half has changed."""
-        user, password = self.username, self.password[0] if self.password else None
-
-        def pair(_: str) -> Field:
-            text = f"{_value(target, user)}:{_value(target, password) if password is not None else ''}"
-            return field("Authorization", "Basic " + base64.b64encode(text.encode()).decode())
-
-        refs = [ref for ref in (password, user) if isinstance(ref, SecretRef)]
-        sources = [target.secret(ref).derive(pair) for ref in refs]
-        fixed = pair("") if not sources else None
+        """Put the pair on."""
+        pairs = [self._pair(target, password) for password in self.password or (None,)]
 
         def authorized(attempt: Attempt) -> Awaitable[Response]:
-            made = fixed
-            for source in sources:
-                made = source()
-            assert made is not None
-            attempt.fields.append(made)
+            attempt.fields.append(pairs[attempt.key]())
             return send(attempt)
 
         return authorized
+
+    def _pair(self, target: Target, password: SecretRef | None) -> Callable[[], Field]:
+        """Give what gives the field; it is made anew when either half has changed."""
+        user = self.username
+        secrets = [target.secret(ref) for ref in (user, password) if isinstance(ref, SecretRef)]
+
+        def pair() -> Field:
+            text = f"{_value(target, user)}:{_value(target, password) if password is not None else ''}"
+            return field("Authorization", "Basic " + base64.b64encode(text.encode()).decode())
+
+        made, versions = pair(), [secret.version for secret in secrets]
+
+        def paired() -> Field:
+            nonlocal made, versions
+            now = [secret.version for secret in secrets]
+            if now != versions:
+                made, versions = pair(), now
+            return made
+
+        return paired
 
 
 class Header(AuthType):
@@ -145,10 +179,15 @@ class Header(AuthType):
         """The field it puts on."""
         return (self.name,)
 
+    @property
+    def keys(self) -> tuple[tuple[SecretRef, ...], ...]:
+        """A list of values is a pool."""
+        return as_keys(self.value)
+
     def wrap(self, target: Target, send: AttemptSend) -> AttemptSend:
         """Put the field on."""
         return _with_field(
-            target, self.value[0], self.name, lambda secret: self.format.replace("{secret}", secret), send
+            target, self.value, self.name, lambda secret: self.format.replace("{secret}", secret), send
         )
 
 
@@ -167,7 +206,7 @@ class Several(AuthType):
     def wrap(self, target: Target, send: AttemptSend) -> AttemptSend:
         """Put the fields on."""
         for name, ref in self.fields.items():
-            send = _with_field(target, ref, name, str, send)
+            send = _with_field(target, (ref,), name, str, send)
         return send
 
 
@@ -182,12 +221,17 @@ class Query(AuthType):
         """The parameter it puts on."""
         return (self.name,)
 
+    @property
+    def keys(self) -> tuple[tuple[SecretRef, ...], ...]:
+        """A list of values is a pool."""
+        return as_keys(self.value)
+
     def wrap(self, target: Target, send: AttemptSend) -> AttemptSend:
         """Put the parameter at the end of the query."""
-        secret, name = target.secret(self.value[0]), self.name
+        secrets, name = [target.secret(ref) for ref in self.value], self.name
 
         def authorized(attempt: Attempt) -> Awaitable[Response]:
-            attempt.target = with_parameter(attempt.target, name, secret.value)
+            attempt.target = with_parameter(attempt.target, name, secrets[attempt.key].value)
             return send(attempt)
 
         return authorized

@@ -102,12 +102,16 @@ def _failing(integration: Integration, key: str, answer: str) -> tuple[Step, ...
     actions = words.actions(integration, key)
     steps: list[Step] = [Arrow(PROVIDER, US, answer, back=True)]
     if key == "429":
-        steps.append(Note(US, "hold every call until Retry-After is over"))
+        held = "rest the key" if words.keys_of(target) else "hold every call"
+        steps.append(Note(US, f"{held} until Retry-After is over"))
     for action in actions:
         match action:
             case "refresh":
-                steps.append(Note(US, "renew the token"))
-                steps.append(Arrow(US, PROVIDER, "the same call, with the new token"))
+                pool = words.keys_of(target)
+                steps.append(Note(US, "leave the key out" if pool else "renew the token"))
+                steps.append(
+                    Arrow(US, PROVIDER, f"the same call, with {'another key' if pool else 'the new token'}")
+                )
             case "retry":
                 attempts = words.attempts(target)
                 where = "" if key == "429" else ", where a repeat does no harm"

@@ -78,7 +78,19 @@ def authentication_method(target: Target) -> str:
         "; no plugin carries this yet: calls are answered with 503" if target.config.auth_pending else ""
     )
     where = several(places) or "the request"
-    return f"{authentication(target)} in {where}{how}, put on by Outrider{pending}"
+    keys = keys_of(target)
+    pool = (
+        f"; {keys} keys take turns, and one that is limited or refused rests while the others work"
+        if keys
+        else ""
+    )
+    return f"{authentication(target)} in {where}{how}, put on by Outrider{pool}{pending}"
+
+
+def keys_of(target: Target) -> int:
+    """Give the number of keys in its pool; 0 where it has none."""
+    keys = len(target.auth.keys) if target.auth is not None else 0
+    return keys if keys > 1 else 0
 
 
 def _field_name(name: str) -> str:
@@ -136,6 +148,8 @@ def _acts(integration: Integration, action: str) -> bool:
     if action in PENDING_ACTIONS:
         return False
     match action:
+        case "refresh":
+            return integration.target.auth is not None and integration.target.auth.renews
         case "retry":
             return attempts(integration.target) > 1
         case "failover":
@@ -202,8 +216,12 @@ def error_handling(integration: Integration, key: str) -> str:
 def _action(integration: Integration, key: str, action: str) -> str:
     tries = f"up to {attempts(integration.target)} attempts"
     match action:
+        case "refresh" if keys_of(integration.target):
+            return "send the call with another key, and leave the refused one out until it is replaced"
         case "refresh":
             return "refresh the token and send the call once more"
+        case "retry" if key == "429" and keys_of(integration.target):
+            return f"rest the key until `Retry-After` is over, send the call with another, and retry, {tries}"
         case "retry" if key == "429":
             return f"hold every call until `Retry-After` is over and retry any method, {tries}"
         case "retry" if key in ("unreachable", "timeout"):

@@ -2,12 +2,14 @@
 
 `[[integrations.NAME.limits]]` says what we keep to; a provider's responses say what it counts, and
 hold back the next call before it earns a 429. Attempts are counted, as the provider counts them.
+Where a target has a pool of keys, each has limits of its own, and so the key is chosen here (`pool.py`).
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from functools import partial
 from time import monotonic, time
 from weakref import WeakKeyDictionary
 
@@ -19,21 +21,24 @@ from outrider.plugin import (
     Layer,
     Limited,
     Response,
+    Secret,
     Stage,
     Target,
     hookimpl,
 )
 
-from .learned import Learned, read, retry_after
+from .keys import Key
+from .learned import read, retry_after
 from .meter import Meter
-from .turns import Meters, Turns, WouldWait
+from .pool import Pool, Turn
+from .turns import SentAway, Turns, WouldWait
 
 #: How long a call waits for what a provider's response holds back, where no limit says otherwise.
 _WAIT_S = 5.0
 
 
 class Limits:
-    """The limits of one target: those of the file, and those that the provider tells."""
+    """The limits of one target and of each key of its pool: those of the file, and those it is told of."""
 
     def __init__(self, target: Target, events: Events, *, clock: Callable[[], float] = monotonic) -> None:
         # Not the target itself: what a page asks by target must not keep it alive after a reload.
@@ -42,28 +47,50 @@ class Limits:
         self._peeks = target.reads_errors
         self._events = events
         self._clock = clock
-        configured = [Meter.configured(limit, clock=clock) for limit in target.config.limits or ()]
-        waits = [meter.wait_s for meter in configured if not meter.observe]
-        self._told = Meter("the provider's own", wait_s=min(waits, default=_WAIT_S), clock=clock)
-        self._turns = Turns((*configured, self._told), clock=clock, call_at=_call_at)
-        self._learned = Learned(clock)
-        self._in_flight = 0
-        self._knows = False
-        """Whether the provider has told anything yet."""
-        self._holds_slots = any(meter.concurrency is not None for meter in configured)
+        limits = target.config.limits or ()
+        refs = target.auth.keys if target.auth is not None else ()
+        secrets = [[target.secret(ref) for ref in key] for key in refs] or [[]]
+        shared = [Meter.configured(limit, clock=clock) for limit in limits if limit.scope == "target"]
+        self._wait_s = min((limit.wait for limit in limits if not limit.observe), default=_WAIT_S)
+        self._keys = [
+            Key(
+                index,
+                shared,
+                [Meter.configured(limit, clock=clock) for limit in limits if limit.scope == "key"],
+                Meter("the provider's own", wait_s=self._wait_s, clock=clock),
+                version=partial(_version, one),
+                clock=clock,
+            )
+            for index, one in enumerate(secrets)
+        ]
+        self._shared = shared
+        each = [meter for key in self._keys for meter in (*key.own, key.told)]
+        self._turns = Turns((*shared, *each), clock=clock, call_at=_call_at)
+        self._holds_slots = any(limit.concurrency is not None for limit in limits)
+        self._slots_of_keys = any(limit.concurrency is not None and limit.scope == "key" for limit in limits)
+        self.pool: Pool | None = None
+        """Which key is next, where there are several."""
+        if len(self._keys) > 1:
+            self.pool = Pool(self._keys, self._turns, hold=self._hold, wait_s=self._wait_s, clock=clock)
 
     def wrap(self, send: AttemptSend) -> AttemptSend:
         """Give the `send` that waits its turn."""
-        turns, learned, peeks = self._turns, self._learned, self._peeks
+        turns, pool, only, peeks = self._turns, self.pool, self._keys[0], self._peeks
 
         async def limited(attempt: Attempt) -> Response:
-            meters = turns.of(attempt.method, attempt.exchange.path)
-            if not turns.take(meters):
-                await self._wait(attempt, meters)
-            number = learned.sent()
-            if self._knows:
-                self._hold()  # the provider's count may be used up by those under way
-            self._in_flight += 1
+            if pool is None:
+                turn = only, only.of(attempt.method, attempt.exchange.path)
+                if not turns.take(turn[1]):
+                    await self._wait(attempt, lambda: turn)
+            else:
+                turn = pool.take(attempt) or await self._wait(attempt, partial(pool.soonest, attempt))
+                pool.sign_in(attempt, turn[0])
+            key = turn[0]
+            number = key.learned.sent()
+            if key.knows:
+                self._hold(key)  # the provider's count may be used up by those under way
+            key.in_flight += 1
+            version = key.version()
             response: Response | None = None
             try:
                 answered = await send(attempt)
@@ -72,45 +99,48 @@ class Limits:
                 response = answered
                 return response
             finally:
-                self._in_flight -= 1
+                key.in_flight -= 1
                 if self._holds_slots:
                     if response is None:
-                        turns.done(meters)
+                        self._done(turn)
                     else:
-                        response.on_close(lambda: turns.done(meters))
+                        response.on_close(lambda: self._done(turn))
                 if response is not None:
-                    self._learn(response, number)
+                    self._learn(key, response, number)
+                    if pool is not None:
+                        pool.answered(attempt, key, version, response)
 
         return limited
 
     def describe(self) -> dict[str, object]:
         """Say what is configured, and what the provider has told, for a page."""
-        return {
-            "configured": [
-                {
-                    "limit": meter.name,
-                    "in_flight": meter.in_flight,
-                    "waiting": meter.waiting,
-                    "observe": meter.observe,
-                    "would_have_limited": meter.would_have_limited,
-                }
-                for meter in self._turns.meters
-                if meter is not self._told
-            ],
-            "learned": self._learned.snapshot(),
-        }
+        several = self.pool is not None
+        configured: list[dict[str, object]] = [_described(meter) for meter in self._shared]
+        learned: list[dict[str, object]] = []
+        for key in self._keys:
+            named = {"key": key.index + 1} if several else {}
+            configured += [{**_described(meter), **named} for meter in key.own]
+            learned += [{**row, **named} for row in key.learned.snapshot()]
+        return {"configured": configured, "learned": learned}
 
-    async def _wait(self, attempt: Attempt, meters: Meters) -> None:
+    async def _wait(self, attempt: Attempt, choose: Callable[[], Turn]) -> Turn:
+        """Wait for a turn, in the line that is chosen: again where that is dissolved."""
         exchange, began = attempt.exchange, self._clock()
-        wait_s = min(meter.wait_s for meter in meters if not meter.observe)
+        until = min(began + self._wait_s, exchange.deadline)
         refused = True
         try:
-            await self._turns.wait(meters, until=min(began + wait_s, exchange.deadline))
-            refused = False
+            while True:
+                turn = choose()
+                try:
+                    await self._turns.wait(turn[1], until=until)
+                except SentAway:
+                    continue
+                refused = False
+                return turn
         except WouldWait as would:
-            names = ", ".join(meter.name for meter in meters if not meter.observe)
+            names = ", ".join(meter.name for meter in turn[1] if not meter.observe)
             raise Limited(
-                f"integration '{self._name}': no turn within {wait_s:g} s ({names})",
+                f"integration '{self._name}': no turn within {self._wait_s:g} s ({names})",
                 retry_after_s=would.retry_after_s,
             ) from None
         finally:
@@ -118,25 +148,53 @@ class Limits:
             exchange.waited_s += waited_s
             self._events.emit(LimitWaited(attempt, waited_s, refused))
 
-    def _learn(self, response: Response, number: int) -> None:
+    def _done(self, turn: Turn) -> None:
+        """Give back the slots of an attempt that ended."""
+        key, meters = turn
+        self._turns.done(meters)
+        if self.pool is not None and self._slots_of_keys and not key.told.waiting:
+            # Its slot is free, and who waits for one of another key need not.
+            for other in self._keys:
+                if other.told.waiting:
+                    self._turns.send_away(other.told, most=1)
+                    return
+
+    def _learn(self, key: Key, response: Response, number: int) -> None:
         status = response.meant
         if status >= 400 and self._provider is not None and self._provider.limited(response):
             status = 429
         seens = read(status, response.headers, time()) if not response.made_here else ()
         if seens:
-            self._knows = True
-            self._learned.observe(list(seens), self._in_flight, number)
+            key.knows = True
+            key.learned.observe(list(seens), key.in_flight, number)
         if status == 429:
             asked_s = self._provider.retry_after(response) if self._provider is not None else None
-            self._learned.hold(asked_s or retry_after(response.headers, time()) or 0.0)
+            key.learned.hold(asked_s or retry_after(response.headers, time()) or 0.0)
         elif not seens:
             return
-        self._hold()
+        self._hold(key)
 
-    def _hold(self) -> None:
-        until = self._learned.hold_until()
-        if until > self._clock() or self._told.hold_until:
-            self._turns.hold(self._told, until)
+    def _hold(self, key: Key) -> None:
+        told, until = key.told, key.hold_until()
+        if until == told.hold_until or (until <= self._clock() and not told.hold_until):
+            return
+        self._turns.hold(told, until)
+        if self.pool is not None and told.waiting:
+            self._turns.send_away(told)
+
+
+def _version(secrets: Iterable[Secret]) -> object:
+    return tuple(secret.version for secret in secrets)
+
+
+def _described(meter: Meter) -> dict[str, object]:
+    return {
+        "limit": meter.name,
+        "in_flight": meter.in_flight,
+        "waiting": meter.waiting,
+        "observe": meter.observe,
+        "would_have_limited": meter.would_have_limited,
+    }
 
 
 def _call_at(when: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
@@ -165,4 +223,6 @@ def describe(target: Target) -> dict[str, object]:
 def outrider_target_layers(target: Target, events: Events) -> Iterable[Layer[Attempt]]:
     """Give every target its limits: a provider may tell of some where the file has none."""
     limits = _LIMITS[target] = Limits(target, events)
+    if limits.pool is not None:
+        target.credential = limits.pool
     return [Layer(stage=Stage.LIMIT, wrap=limits.wrap)]

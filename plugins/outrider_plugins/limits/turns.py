@@ -38,6 +38,10 @@ class WouldWait(Exception):
         self.retry_after_s = retry_after_s
 
 
+class SentAway(Exception):
+    """The line was dissolved: whoever waited in it chooses again."""
+
+
 class Timer(Protocol):
     """What `call_at` gives."""
 
@@ -47,17 +51,18 @@ class Timer(Protocol):
 
 CallAt: TypeAlias = Callable[[float, Callable[[], None]], Timer]
 Meters: TypeAlias = tuple[Meter, ...]
+_Refusal: TypeAlias = "WouldWait | SentAway | None"  # None: the turn is granted
 
 
 class _Waiter:
     __slots__ = ("key", "meters", "order", "turn", "until")
 
-    def __init__(self, order: int, meters: Meters, until: float, turn: asyncio.Future[float | None]) -> None:
+    def __init__(self, order: int, meters: Meters, until: float, turn: asyncio.Future[_Refusal]) -> None:
         self.order = order
         self.meters = meters
         self.key = tuple(meter for meter in meters if not meter.observe)
         self.until = until
-        self.turn = turn  # None: granted; a number: refused, and when to come back
+        self.turn = turn
 
 
 class Turns:
@@ -101,11 +106,12 @@ class Turns:
         """Wait in line for a turn, until that moment of the clock at most; give the seconds waited.
 
         Raises WouldWait: at once when rates and holds cannot let the call pass in time, else at `until`.
+        Raises SentAway when `send_away` dissolves the line.
         """
         began = self._clock()
         waiter = _Waiter(next(self._order), meters, until, asyncio.get_running_loop().create_future())
         if began + self._due_s(waiter.key) > until + ROUNDING_S:
-            raise WouldWait(self._back_after_s(waiter.key))
+            raise WouldWait(self.back_after_s(waiter.key))
         self._join(waiter)
         self.serve()
         try:
@@ -121,7 +127,7 @@ class Turns:
             self.serve()
             raise
         if refused is not None:
-            raise WouldWait(refused)
+            raise refused
         return self._clock() - began
 
     def done(self, meters: Meters) -> None:
@@ -152,6 +158,18 @@ class Turns:
                 else:
                     ahead += 1
         self.serve()
+
+    def send_away(self, meter: Meter, most: float = math.inf) -> None:
+        """Let those who wait on a meter choose again, the oldest first: they get SentAway."""
+        found = [waiter for key, line in self._lines.items() if meter in key for waiter in line.values()]
+        found.sort(key=lambda waiter: waiter.order)
+        for waiter in found:
+            if most <= 0:
+                return
+            if not waiter.turn.done():
+                self._leave(waiter)
+                waiter.turn.set_result(SentAway())
+                most -= 1
 
     def serve(self) -> None:
         """Grant every turn that is due, refuse whoever has waited long enough, and set the timer."""
@@ -244,7 +262,7 @@ class Turns:
 
     def _refuse(self, waiter: _Waiter) -> None:
         self._leave(waiter)
-        waiter.turn.set_result(self._back_after_s(waiter.key))
+        waiter.turn.set_result(WouldWait(self.back_after_s(waiter.key)))
 
     def _refuse_late(self) -> bool:
         refused = False
@@ -266,8 +284,9 @@ class Turns:
             due_s = later_s
         return due_s
 
-    def _back_after_s(self, key: Meters) -> float:
+    def back_after_s(self, meters: Meters) -> float:
         """Seconds after which a newcomer would pass: what is certain, and a guess at the slots."""
+        key = tuple(meter for meter in meters if not meter.observe)
         return max(0.0, self._due_s(key), *(meter.slot_s(meter.waiting) for meter in key))
 
     def _ahead(self, meter: Meter, key: Meters, within_s: float) -> Iterator[int]:

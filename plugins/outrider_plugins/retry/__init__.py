@@ -7,7 +7,8 @@ What is safe, in this order:
 3. A response: by the provider's own word where it has one, else by its status: those whose `on` names
    `retry`, a 429 (or what the provider means by one) for every method since it was not executed, any
    other as in 2.
-4. A 401 whose `on` names `refresh`, once the credential was renewed: any method, since it was not executed.
+4. A 401 whose `on` names `refresh`, once the credential was renewed, and a 401 or 429 of a key of a pool,
+   once with each other key: any method, since it was not executed. It is no attempt of `retry`.
 5. After the first byte has gone to the app: never; this layer is done by then.
 
 A wait is exponential with full jitter, or what Retry-After asks if that is longer. One that does not
@@ -104,22 +105,26 @@ class Retry:
                 if outcome.meant < 400:
                     self._recovered()
                     return outcome
-                if await self._renews(exchange, outcome, renewed):
-                    renewed += 1
-                    outcome.close()
-                    try:
-                        outcome = await send(exchange)
-                    except OutriderError as error:
-                        outcome = error
-                    continue
                 try:
                     if self._target.reads_errors:
                         await outcome.peek(within_s=exchange.left_s)
-                    wanted, asked_s = self._judge(exchange, outcome)
+                    renews = await self._renews(exchange, outcome, renewed)
+                    wanted, asked_s = (None, None) if renews else self._judge(exchange, outcome)
                 except BaseException:
                     outcome.close()  # the app has left, or the provider's plugin raised
                     raise
                 reason = str(outcome.meant)
+                if renews:
+                    renewed += 1
+                    last = await self._set_aside(outcome)
+                    try:
+                        outcome = await send(exchange)
+                    except AttemptFailed as error:
+                        outcome = error
+                    except OutriderError as error:
+                        # It was not sent: the other keys are held, or there is no other token.
+                        return self._give_up(exchange, error if last is None else last, reason, final=True)
+                    continue
             else:
                 wanted, asked_s = self._judge_error(exchange, outcome), None
                 reason = key_of(outcome)
@@ -164,16 +169,13 @@ class Retry:
         if (
             credential is None
             or renewed >= credential.times
-            or "refresh" not in self._target.on.status(response.meant)
+            or not credential.replaces(self._target.status_of(response))
             or not exchange.body.replayable
         ):
             return False
         began = self._clock()
         try:
             return await credential.renew(exchange)
-        except BaseException:
-            response.close()
-            raise
         finally:
             exchange.waited_s += self._clock() - began
 
@@ -186,6 +188,9 @@ class Retry:
         asked_s = self._provider.retry_after(response) if self._provider is not None else None
         if asked_s is None:
             asked_s = retry_after(headers, time())
+        if asked_s is not None and self._target.credential is not None:
+            rests_s = self._target.credential.rests_s(exchange)
+            asked_s = asked_s if rests_s is None else min(asked_s, rests_s)
         if word is not None:
             return word, asked_s
         status = self._target.status_of(response)

@@ -28,7 +28,7 @@ from .load import Loaded, load, loads
 from .options import Options
 from .parsed import Parsed
 from .problems import Problem, did_you_mean, dotted
-from .references import key_pools, secret_refs
+from .references import secret_refs
 from .resilience import Breaker, Fallback, Jobs, Limit, Message, Retry, Timeout
 from .schema import json_schema
 from .secret import DocumentRef, NameOrSecretRef, SecretRef, SecretRefs
@@ -102,7 +102,6 @@ __all__ = [
     "did_you_mean",
     "dotted",
     "json_schema",
-    "key_pools",
     "load",
     "loads",
     "secret_refs",

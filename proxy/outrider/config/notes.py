@@ -6,11 +6,9 @@ from .integration import Config, IntegrationConfig
 from .lines import KeyPath
 from .pending import (
     PENDING_ACTIONS,
-    PENDING_POOLS,
     PENDING_TABLES,
 )
 from .problems import Report
-from .references import key_pools
 
 
 def note_pending(config: Config, report: Report) -> None:
@@ -28,15 +26,9 @@ def _note_integration(integration: IntegrationConfig, path: KeyPath, report: Rep
             if action in PENDING_ACTIONS:
                 text = f"action {action!r} acts as 'pass' in this version"
                 report.note((*path, "on", event, index), text)
-    for index, limit in enumerate(integration.limits or ()):
-        if limit.scope == "key":
-            report.note((*path, "limits", index, "scope"), "there are no key pools yet: it limits the target")
     if integration.auth_pending:
         text = f"auth type {integration.auth_type!r} is not carried by an installed plugin yet"
         report.note((*path, "auth", "type"), f"{text}: calls are answered with 503")
-    if PENDING_POOLS:
-        for pool in key_pools(integration):
-            report.note((*path, *pool), "a list of secrets is no key pool yet: its first one is used")
 
 
 def _nothing_yet(key: str) -> str:

@@ -26,9 +26,6 @@ PENDING_ACTIONS = frozenset(
 )
 """Actions of `on`: each acts as `pass`."""
 
-PENDING_POOLS = True
-"""Whether a list of secrets is used as its first one only."""
-
 
 class GithubApp(Options):
     """`type = "github_app"`.

@@ -23,11 +23,6 @@ def secret_refs(table: BaseModel) -> Iterator[tuple[KeyPath, SecretRef]]:
             yield from (((*path, index), ref) for index, ref in enumerate(refs))
 
 
-def key_pools(table: BaseModel) -> Iterator[KeyPath]:
-    """Give the path of every list of more than one reference."""
-    return (path for path, refs in _groups(table, ()) if len(refs) > 1)
-
-
 def _groups(value: object, path: KeyPath) -> Iterator[tuple[KeyPath, tuple[SecretRef, ...]]]:
     match value:
         case SecretRef():

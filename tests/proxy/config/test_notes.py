@@ -5,7 +5,6 @@ def test_each_use_of_what_is_pending_is_noted_and_no_problem(read):
 [integrations.a]
 base_url = "https://a"
 websocket = true
-limits = [{ rate = "5/s" }, { rate = "9/m", scope = "key" }]
 auth = { type = "google", credentials = "env:A" }
 
 [integrations.a.on]
@@ -13,21 +12,14 @@ auth = { type = "google", credentials = "env:A" }
 "5xx" = [
   "queue",
 ]
-
-[integrations.b]
-base_url = "https://b"
-websocket = false
-auth = { type = "bearer", token = ["env:A", "env:B"] }
 """
     )
 
     assert loaded.config is not None
     assert [str(each).removeprefix("config.toml:") for each in loaded.notes] == [
-        "5: integrations.a.limits[1].scope: note: there are no key pools yet: it limits the target",
-        "6: integrations.a.auth.type: note: auth type 'google' is not carried by an installed plugin yet: "
+        "5: integrations.a.auth.type: note: auth type 'google' is not carried by an installed plugin yet: "
         "calls are answered with 503",
-        "11: integrations.a.on.5xx[0]: note: action 'queue' acts as 'pass' in this version",
-        "17: integrations.b.auth.token: note: a list of secrets is no key pool yet: its first one is used",
+        "10: integrations.a.on.5xx[0]: note: action 'queue' acts as 'pass' in this version",
     ]
 
 
