@@ -26,6 +26,7 @@ BUILTIN = (
     "outrider_plugins.why",
     "outrider_plugins.sandbox",
     "outrider_plugins.catalogue",
+    "outrider_plugins.doctor",
     "outrider_plugins.scaffold",
     "outrider_plugins.providers",
 )
