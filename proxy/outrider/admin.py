@@ -13,12 +13,21 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
-from aiohttp.http import RawRequestMessage
+from aiohttp.http import HttpVersion10, HttpVersion11, RawRequestMessage
 from aiohttp.http_exceptions import BadHttpMethod, HttpProcessingError
 
 from . import gate
 from .clients import bearer_or_basic
-from .connection import END_OF_HEAD, MAX_FIELDS, MAX_LINE, has_request_line, refusal_of, unknown_method
+from .connection import (
+    END_OF_HEAD,
+    MAX_FIELDS,
+    MAX_LINE,
+    has_request_line,
+    is_too_large,
+    refusal_of,
+    too_large,
+    unknown_method,
+)
 from .errors import Malformed, NotFound, OutriderError, Unauthorized
 from .ids import exchange_id
 from .listener import open_socket
@@ -46,6 +55,8 @@ HEADERS = {
     "Server": "outrider",
 }
 _READ = ("GET", "HEAD")
+#: The longest body of a request, in bytes.
+MAX_BODY = 1 << 20
 #: Health says nothing that a probe must not know, and probes have no token.
 _OPEN = ("/healthz", "/readyz")
 
@@ -111,11 +122,15 @@ class Admin:
         return guarded
 
     def _check(self, request: web.BaseRequest) -> None:
+        message = request._message
+        if message.version is not HttpVersion10:
+            request._version = HttpVersion11  # that of the answer, whatever was asked in
+        gate.check_request(message, MAX_BODY)
+        if is_too_large(message):
+            raise too_large()
         gate.check_target(request.raw_path)
         if request.headers.get("Expect", "100-continue").lower() != "100-continue":
             raise _worded(417)
-        if request.method not in gate.METHODS:
-            raise Malformed("the method is not one that is understood", status=501)
         config = self._app.table.config
         names = [
             *config.server.hosts,

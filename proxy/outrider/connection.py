@@ -130,7 +130,7 @@ class Connection(web.RequestHandler):
             self._head_bytes += size
             self._line_done = self._line_done or b"\n" in data
             if self._head_bytes > MAX_HEAD:
-                self._refuse(_too_large() if self._line_done else _line_too_long())
+                self._refuse(too_large() if self._line_done else _line_too_long())
             elif self._head_timer is None:
                 self._head_timer = self._loop.call_later(HEAD_S, self._head_late)
 
@@ -305,8 +305,8 @@ class Connection(web.RequestHandler):
     def _refuse_large(self, count: int) -> None:
         """Refuse those of the `count` newest requests whose heads are too large in all."""
         for index in range(-count, 0):
-            if _head_size(self._messages[index][0]) > MAX_HEAD:  # type: ignore[arg-type]
-                self._messages[index] = (_too_large(), EMPTY_PAYLOAD)  # type: ignore[assignment]
+            if is_too_large(self._messages[index][0]):  # type: ignore[arg-type]
+                self._messages[index] = (too_large(), EMPTY_PAYLOAD)  # type: ignore[assignment]
 
     def _relax(self) -> None:
         self._head_bytes = 0
@@ -349,9 +349,9 @@ def unknown_method() -> Malformed:
 def refusal_of(cause: BaseException) -> Malformed:
     """Word what aiohttp's parser found; its line limit is MAX_LINE - 1, that of a field MAX_LINE."""
     if isinstance(cause, LineTooLong):
-        return _line_too_long() if cause.args[1] < MAX_LINE else _too_large()
+        return _line_too_long() if cause.args[1] < MAX_LINE else too_large()
     if "Too many headers" in str(cause):
-        return _too_large()
+        return too_large()
     return _not_http()
 
 
@@ -359,15 +359,18 @@ def _not_http() -> Malformed:
     return Malformed("the request is not well-formed HTTP/1.1")
 
 
-def _head_size(message: RawRequestMessage) -> int:
-    return len(message.path) + sum(len(name) + len(value) + 4 for name, value in message.raw_headers)
+def is_too_large(message: RawRequestMessage) -> bool:
+    """Whether a head is longer than all of one may be."""
+    fields = sum(len(name) + len(value) + 4 for name, value in message.raw_headers)
+    return len(message.path) + fields > MAX_HEAD
 
 
 def _line_too_long() -> Malformed:
     return Malformed("the request line is too long", status=414)
 
 
-def _too_large() -> Malformed:
+def too_large() -> Malformed:
+    """Give the refusal of a head that is too large, in a field or in all."""
     return Malformed(
         f"the request's head is too large: at most {MAX_FIELDS} fields, {MAX_LINE // 1024} KiB each, "
         f"{MAX_HEAD // 1024} KiB in all",

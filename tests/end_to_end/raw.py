@@ -67,8 +67,18 @@ class Wire:
     """One connection to 127.0.0.1; every read is bounded in time."""
 
     def __init__(self, port: int, timeout_s: float = 5.0) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=timeout_s)
+        self._begin(socket.create_connection(("127.0.0.1", port), timeout=timeout_s))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    @classmethod
+    def over(cls, connected: socket.socket) -> Self:
+        """Speak over a socket that is connected already: a Unix socket, TLS."""
+        wire = cls.__new__(cls)
+        wire._begin(connected)
+        return wire
+
+    def _begin(self, connected: socket.socket) -> None:
+        self._socket = connected
         self._buffer = bytearray()
         self._ending: Ending | None = None
 
