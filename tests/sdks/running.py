@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SECRET = "the-real-key"
 ATTEMPTS = 3
 #: Fast, and without a memory from one test to the next.
-_POLICY = f"""
+POLICY = f"""
 retry = {{ attempts = {ATTEMPTS}, base = "1ms", cap = "2ms", budget = 1.0 }}
 breaker = {{ failures = 1000000 }}
 """
@@ -80,4 +80,4 @@ base_url = "{self.fake.url}{path}"
 hosts = {{ {hosts} }}
 auth = {{ {sdk.auth} }}
 {listen}
-{_POLICY}"""
+{sdk.policy}"""

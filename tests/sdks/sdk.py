@@ -16,7 +16,7 @@ import pytest
 from outrider.config import Call
 from outrider.provider import Provider
 from outrider.testing import ReceivedRequest, Script, Step, raw, reply
-from sdks.running import ATTEMPTS, SECRET, Running
+from sdks.running import ATTEMPTS, POLICY, SECRET, Running
 
 Answer = Script | dict[str, Any] | list[Any] | Callable[[ReceivedRequest], Any]
 """JSON, a script, or a function that gives one of them."""
@@ -28,6 +28,8 @@ class Sdk:
     provider: ClassVar[str]
     auth: ClassVar[str] = 'token = "env:SDK_SECRET"'
     """The integration's `auth` table as TOML, without its braces."""
+    policy: ClassVar[str] = POLICY
+    """What else is in its table."""
     own_listener: ClassVar[bool] = False
     """For an SDK that drops a path prefix: what `{own_url}` stands for."""
     names: ClassVar[Mapping[str, Any]] = {}
@@ -39,6 +41,8 @@ class Sdk:
     failure: ClassVar[Script] = reply(500, {})
     tries: ClassVar[int] = ATTEMPTS
     """How often the provider sees `call` while it fails: once where a second time could do harm."""
+    limit_tries: ClassVar[int] = ATTEMPTS
+    """How often it does while it says "slow down"."""
 
     running: Running
     facts: Provider
@@ -55,8 +59,17 @@ class Sdk:
         raise NotImplementedError
 
     def connect(self, line: str) -> Any:
-        """Make the client as the documentation says."""
-        return eval(line, dict(self.names))
+        """Make the client as the documentation says: what the line gives, or what it calls `client`."""
+        names = dict(self.names)
+        try:
+            code = compile(line, self.provider, "eval")
+        except SyntaxError:
+            exec(line, names)
+            return names.get("client")
+        return eval(code, names)
+
+    def close(self, client: Any) -> None:
+        """Let go of what the client holds."""
 
     def call(self, client: Any) -> None:
         """Call the API once, and look at what comes back."""
@@ -97,8 +110,11 @@ class Sdk:
         self.running, self.facts = running, running.facts(self.provider)
         running.clear(self._answer)
         line = self.facts.sdk_setup.replace("{url}", running.url(self.provider))
-        yield self.connect(line.replace("{own_url}", running.own_url(self.provider)))
-        assert running.fake.problems + running.further.problems == []
+        client = self.connect(line.replace("{own_url}", running.own_url(self.provider)))
+        yield client
+        self.close(client)
+        problems = running.fake.problems + running.further.problems
+        assert problems == [], problems
         assert {self.credential(request) for request in self.requests} == {self.secret}
 
     secret: ClassVar[str] = SECRET
@@ -117,7 +133,7 @@ class Sdk:
         """The provider sees our attempts, and not ours times the SDK's."""
         self._always(self.limit)
         self.fail(client)
-        assert len(self.requests) == ATTEMPTS
+        assert len(self.requests) == self.limit_tries
 
     def test_a_failure_that_stays(self, client: Any) -> None:
         """Likewise; what may do harm a second time is sent once."""
@@ -139,7 +155,9 @@ class Sdk:
         path = request.target.partition("?")[0]
         for call, answer in self.routes().items():
             if Call.parse(call).matches(request.method, path):
-                given = answer(request) if callable(answer) else answer
+                given: Any = answer
+                while callable(given):
+                    given = given(request)
                 return given if isinstance(given, Script) else reply(200, given)
         raise AssertionError(f"no route for {request.method} {request.target}")
 
