@@ -16,7 +16,7 @@ from .admin import Admin
 from .compile import Compiled, Compiler
 from .connection import require_c_parser
 from .errors import StartError
-from .events import Reloaded
+from .events import PluginRaised, Reloaded
 from .listener import Listener
 from .logs import REDACTOR
 from .server import Server
@@ -51,6 +51,8 @@ class App:
         """The secrets of a file that was refused: one that was missing may appear."""
         self._path = path
         self._ports: set[int] = set()
+        for plugin in registry.failed:
+            compiled.table.events.emit(PluginRaised(plugin))
         self.server = Server(compiled.table, registry)
         self._tls = listening_context(compiled.table.config)
         self._listeners: dict[_Place, Listener] = {}

@@ -16,6 +16,7 @@ import click
 
 from . import __version__
 from .commands import compile_or_exit, config_option, connect, table_of
+from .compile import Compiler
 from .config import Listen, json_schema, load
 from .errors import OutriderError, StartError
 from .logs import configure
@@ -118,15 +119,24 @@ def explain(registry: Registry, method: str, target: str, path: Path) -> None:
 @config_option
 @click.pass_obj
 def plugins(registry: Registry, path: Path) -> None:
-    """List the plugins that are installed, with versions and what each gives."""
+    """List the plugins that are installed, with versions, what each gives, and which integrations use it."""
     from rich.console import Console
     from rich.table import Table
 
+    # Without a file, or with one that has problems, the list is of use all the same.
+    compiled = Compiler(path, registry, secrets=False).compile().table
+    integrations = list(compiled.integrations.values()) if compiled is not None else []
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("plugin", "version", "gives"):
+    for column in ("plugin", "version", "gives", "used by"):
         table.add_column(column)
     for plugin in registry.plugins.values():
-        table.add_row(plugin.name, plugin.version, "; ".join(registry.given_by(plugin.name)))
+        users = [one.name for one in integrations if registry.used_by(plugin.name, one)]
+        used = "every integration" if len(users) == len(integrations) > 1 else ", ".join(users)
+        if not users and "outrider_subscribe" in plugin.gives:
+            used = "events of all"
+        table.add_row(plugin.name, plugin.version, "; ".join(registry.given_by(plugin.name)), used or "-")
+    for name, why in registry.failed.items():
+        table.add_row(name, "-", f"did not load: {why}", "-")
     console = Console(width=None if sys.stdout.isatty() else 1000, highlight=False)
     with console.capture() as printed:
         console.print(table)
@@ -156,8 +166,9 @@ def main() -> None:
     """Run the command line: a user's mistake ends in one line, never in a traceback."""
     try:
         registry = load_plugins()
-        for _ in registry.call("outrider_commands", cli=cli):
-            pass
+        registry.spare("outrider_commands", cli=cli)
+        for name, why in registry.failed.items():
+            click.echo(f"outrider: plugin '{name}' did not load, and is left out: {why}", err=True)
         cli(obj=registry, prog_name="outrider")
     except StartError as error:
         for line in str(error).splitlines():

@@ -2,6 +2,8 @@
 
 The built-in ones come first, then those of the entry-point group `outrider`. Each mistake of a
 plugin is a StartError that names it: the person who reads it installed it, and did not write it.
+One that only fails to load is left out, named, and takes nobody down with it; where the configuration
+needs what it gives, that is a problem as if it were not installed.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
@@ -24,7 +26,14 @@ from .hookspecs import API_VERSION, PROJECT
 from .provider import Provider
 from .provider_check import check_provider
 
+if TYPE_CHECKING:
+    from .integration import Integration
+
 GROUP = "outrider"
+
+
+class Clash(StartError):
+    """Two plugins give the same name: which of them is meant, nobody can tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,25 +50,57 @@ class Plugin:
 class Registry:
     """What the plugins give, asked once."""
 
-    def __init__(self, modules: Iterable[tuple[str, str, ModuleType, bool]]) -> None:
+    def __init__(
+        self, modules: Iterable[tuple[str, str, ModuleType, bool]], failed: Mapping[str, str] | None = None
+    ) -> None:
         self._manager = pluggy.PluginManager(PROJECT)
         self._manager.add_hookspecs(hookspecs)
         self.plugins: dict[str, Plugin] = {}
+        self.failed: dict[str, str] = dict(failed or {})
+        """Plugins that did not load, and why."""
         for name, version, module, builtin in modules:
             self._register(name, version, module, builtin)
         self.providers: dict[str, type[Provider]] = {}
         self.auth_types: dict[str, type[AuthType]] = {}
         self.tables: dict[str, type[Options]] = {}
         self._owners: dict[tuple[str, str], str] = {}
-        for plugin, provider in self.each("outrider_providers"):
-            self._claim(plugin, "provider", _provider_name(plugin, provider), provider, self.providers)
-            check_provider(plugin, provider)
-        for plugin, name in self.each("outrider_auth_types"):
-            self._claim(
-                plugin, "auth type", name, self._given(plugin, "outrider_auth_types")[name], self.auth_types
-            )
-        for plugin, name in self.each("outrider_tables"):
-            self._claim(plugin, "table", name, self._given(plugin, "outrider_tables")[name], self.tables)
+        for name in list(self.plugins):
+            try:
+                self._take(name)
+            except Clash:
+                raise
+            except StartError as error:
+                self._leave_out(name, error)
+
+    def _take(self, plugin: str) -> None:
+        """Take the providers, auth types and tables that a plugin gives. StartError for one that is none."""
+        if self._implements(plugin, "outrider_providers"):
+            for provider in self._call_one(plugin, "outrider_providers", {}) or ():
+                self._claim(plugin, "provider", _provider_name(plugin, provider), provider, self.providers)
+                check_provider(plugin, provider)
+        for kind, hook, into in (
+            ("auth type", "outrider_auth_types", self.auth_types),
+            ("table", "outrider_tables", self.tables),
+        ):
+            given = self._given(plugin, hook) if self._implements(plugin, hook) else {}
+            for name, thing in given.items():
+                self._claim(plugin, kind, name, thing, into)
+
+    def _leave_out(self, plugin: str, error: StartError) -> None:
+        """Go on without a plugin that did not load; raises for one of our own."""
+        if self.plugins[plugin].builtin:
+            raise error
+        self.failed[plugin] = str(error).removeprefix(f"plugin '{plugin}': ")
+        self._manager.unregister(name=plugin)
+        del self.plugins[plugin]
+        things: Mapping[str, dict[str, Any]] = {
+            "provider": self.providers,
+            "auth type": self.auth_types,
+            "table": self.tables,
+        }
+        for (kind, name), owner in list(self._owners.items()):
+            if owner == plugin:
+                del self._owners[kind, name], things[kind][name]
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -78,6 +119,15 @@ class Registry:
             for thing in given or ():
                 yield name, thing
 
+    def spare(self, hook: str, **arguments: Any) -> None:
+        """Call a hook of every plugin that has it; one of others that raises is left out from then on."""
+        for name in list(self.plugins):
+            if self._implements(name, hook):
+                try:
+                    self._call_one(name, hook, arguments)
+                except StartError as error:
+                    self._leave_out(name, error)
+
     def given_by(self, plugin: str) -> list[str]:
         """Say what a plugin gives: its providers, auth types and tables by name, its other hooks."""
         names: dict[str, list[str]] = {}
@@ -89,6 +139,16 @@ class Registry:
         return named + [
             hook.removeprefix("outrider_") for hook in self.plugins[plugin].gives if hook not in kinds
         ]
+
+    def used_by(self, plugin: str, integration: Integration) -> bool:
+        """Whether an integration has anything of a plugin: its provider, auth type, a table, or a layer."""
+        config = integration.config
+        named = [("provider", config.provider), ("auth type", config.auth_type)]
+        named += [("table", table) for table in config.tables]
+        layers = (*integration.stack, *integration.target.stack)
+        return any(self._owners.get((kind, name or "")) == plugin for kind, name in named) or any(
+            placed.plugin == plugin for placed in layers
+        )
 
     def owner(self, kind: str, name: str) -> str:
         """Give the plugin that a provider, auth type or table came from."""
@@ -110,9 +170,7 @@ class Registry:
 
     def _claim(self, plugin: str, kind: str, name: str, thing: Any, into: dict[str, Any]) -> None:
         if name in into:
-            raise StartError(
-                f"plugins '{self.owner(kind, name)}' and '{plugin}' both give the {kind} '{name}'"
-            )
+            raise Clash(f"plugins '{self.owner(kind, name)}' and '{plugin}' both give the {kind} '{name}'")
         base = {"provider": Provider, "auth type": AuthType, "table": Options}[kind]
         if not (isinstance(thing, type) and issubclass(thing, base)):
             raise StartError(f"plugin '{plugin}': the {kind} '{name}' is not a subclass of {base.__name__}")
@@ -175,23 +233,19 @@ def load_plugins() -> Registry:
     modules: list[tuple[str, str, ModuleType, bool]] = [
         (path.rpartition(".")[2], __version__, import_module(path), True) for path in BUILTIN
     ]
+    failed: dict[str, str] = {}
     for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
-        modules.append((entry.name, _version(entry), _import(entry), False))
-    return Registry(modules)
-
-
-def _import(entry: EntryPoint) -> ModuleType:
-    try:
-        loaded = entry.load()
-    except Exception as error:
-        raise StartError(
-            f"plugin '{entry.name}': importing it raised {type(error).__name__}: {_first_line(error)}"
-        ) from error
-    if not isinstance(loaded, ModuleType):
-        raise StartError(
-            f"plugin '{entry.name}': {entry.value} is not a module; point the entry point at one"
-        )
-    return loaded
+        try:
+            module = entry.load()
+        except Exception as error:  # noqa: BLE001 - whatever the import of somebody's code raises
+            failed[entry.name] = f"importing it raised {type(error).__name__}: {_first_line(error)}"
+            continue
+        if not isinstance(module, ModuleType):
+            raise StartError(
+                f"plugin '{entry.name}': {entry.value} is not a module; point the entry point at one"
+            )
+        modules.append((entry.name, _version(entry), module, False))
+    return Registry(modules, failed)
 
 
 def _version(entry: EntryPoint) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -137,13 +138,26 @@ def test_plugins_lists_what_each_gives(tmp_path: Path) -> None:
     """With versions, one line each, without a configuration."""
     code, out, err = outrider(tmp_path, "plugins")
 
-    rows = [line.strip().split(maxsplit=2) for line in out.splitlines()]
+    rows = [re.split(r"\s{2,}", line.strip()) for line in out.splitlines()]
     assert (code, err) == (0, "")
-    assert rows[0] == ["plugin", "version", "gives"]
+    assert rows[0] == ["plugin", "version", "gives", "used by"]
     (given,) = (row[2] for row in rows if row[:2] == ["providers", __version__])
     assert given.startswith("providers ")
     assert {"openai", "stripe"} <= set(given.removeprefix("providers ").split(", "))
     assert ["sandbox", __version__] in [row[:2] for row in rows]
+
+
+def test_plugins_says_who_uses_each(tmp_path: Path) -> None:
+    """By its provider, auth type, table or layer; what listens to all is told too."""
+    (tmp_path / "config.toml").write_text(
+        '[integrations.one]\nprovider = "stripe"\nauth = { token = "env:K" }\n'
+        '[integrations.two]\nbase_url = "https://two.example"\nbreaker = {}\n'
+    )
+    _, out, _ = outrider(tmp_path, "plugins")
+
+    used = {row[0]: row[3] for row in (re.split(r"\s{2,}", line.strip()) for line in out.splitlines())}
+    assert (used["providers"], used["breaker"], used["retry"]) == ("one", "two", "every integration")
+    assert (used["metrics"], used["sandbox"]) == ("events of all", "-")
 
 
 def test_health_asks_the_admin_listener(folder: Path) -> None:
@@ -179,6 +193,17 @@ def install(folder: Path, name: str, text: str) -> None:
     (folder / f"{name}_plugin.py").write_text(text)
 
 
+def test_a_plugin_that_makes_no_sense_is_one_line(tmp_path: Path) -> None:
+    """Whoever installed it reads its name and what is wrong, not a traceback; nothing runs with it."""
+    install(tmp_path, "acme", "def outrider_provider(): ...\n")
+
+    assert outrider(tmp_path, "plugins", PYTHONPATH=str(tmp_path)) == (
+        2,
+        "",
+        "outrider: plugin 'acme': there is no hook 'outrider_provider'; did you mean 'outrider_providers'?\n",
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -187,24 +212,26 @@ def install(folder: Path, name: str, text: str) -> None:
             "importing it raised ModuleNotFoundError: No module named 'does_not_exist'",
         ),
         (
-            "def outrider_provider(): ...\n",
-            "there is no hook 'outrider_provider'; did you mean 'outrider_providers'?",
-        ),
-        (
             "from outrider.plugin import hookimpl\n@hookimpl\ndef outrider_commands(cli): 1 // 0\n",
             "outrider_commands raised ZeroDivisionError: integer division or modulo by zero",
         ),
     ],
 )
-def test_a_broken_plugin_is_one_line(tmp_path: Path, text: str, said: str) -> None:
-    """Whoever installed it reads its name and what is wrong, not a traceback; nothing runs without it."""
+def test_a_plugin_that_fails_is_left_out(tmp_path: Path, text: str, said: str) -> None:
+    """It is named, and nobody else is hurt; a configuration that needs it has a problem."""
     install(tmp_path, "acme", text)
+    (tmp_path / "config.toml").write_text('[integrations.a]\nbase_url = "https://a.example"\n')
+    listed = outrider(tmp_path, "plugins", PYTHONPATH=str(tmp_path))
+    unneeded = outrider(tmp_path, "check", PYTHONPATH=str(tmp_path))
+    (tmp_path / "config.toml").write_text('[integrations.a]\nprovider = "acme"\n')
+    needed = outrider(tmp_path, "check", PYTHONPATH=str(tmp_path))
 
-    assert outrider(tmp_path, "plugins", PYTHONPATH=str(tmp_path)) == (
-        2,
-        "",
-        f"outrider: plugin 'acme': {said}\n",
-    )
+    line = f"outrider: plugin 'acme' did not load, and is left out: {said}\n"
+    assert (listed[0], listed[2]) == (0, line)
+    assert f"did not load: {said}" in listed[1]
+    assert (unneeded[0], unneeded[2]) == (0, line)
+    assert (needed[0], needed[2]) == (2, line)
+    assert "config.toml:2: integrations.a.provider: " in needed[1]
 
 
 def test_a_plugin_can_add_a_command(tmp_path: Path) -> None:

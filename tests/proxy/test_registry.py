@@ -17,6 +17,11 @@ class Acme(Provider):
     base_url = "https://api.acme.example"
 
 
+class Other(Provider):
+    name = "other"
+    base_url = "https://api.other.example"
+
+
 def nothing() -> list[Any]:
     return []
 
@@ -55,15 +60,38 @@ def test_a_newer_interface() -> None:
     assert "needs version 2 of the plugin interface" in refusal(plugin("one", OUTRIDER_API=2))
 
 
-def test_a_hook_that_raises() -> None:
-    """The plugin is named, with what it raised."""
+def raising() -> list[Any]:
+    raise KeyError("x")
 
-    def outrider_providers() -> list[Any]:
-        raise KeyError("x")
 
-    assert "plugin 'one': outrider_providers raised KeyError" in refusal(
-        plugin("one", outrider_providers=outrider_providers)
-    )
+@pytest.mark.parametrize(
+    ("members", "why"),
+    [
+        ({"outrider_providers": raising}, "outrider_providers raised KeyError: 'x'"),
+        ({"outrider_providers": lambda: [int]}, "a provider has no name"),
+        ({"outrider_auth_types": nothing}, "outrider_auth_types gives list; give a dict by name"),
+        (
+            {"outrider_providers": lambda: [Acme], "outrider_tables": lambda: {"acme": int}},
+            "the table 'acme' is not a subclass of Options",
+        ),
+    ],
+)
+def test_one_that_fails_is_left_out(members: dict[str, Any], why: str) -> None:
+    """It is named with what was wrong, nothing of it stays, and the others are there."""
+    registry = Registry([plugin("one", **members), plugin("two", outrider_providers=lambda: [Other])])
+
+    assert list(registry.plugins) == ["two"]
+    assert registry.failed.keys() == {"one"}
+    assert registry.failed["one"].startswith(why)
+    assert list(registry.providers) == ["other"]
+    assert registry.tables == {}
+
+
+def test_one_of_ours_that_fails_is_refused() -> None:
+    """Nothing runs without it."""
+    name, version, module, _ = plugin("one", outrider_providers=raising)
+
+    assert "plugin 'one': outrider_providers raised KeyError" in refusal((name, version, module, True))
 
 
 def test_one_name_twice() -> None:
@@ -73,11 +101,6 @@ def test_one_name_twice() -> None:
     assert refusal(plugin("one", outrider_providers=give), plugin("two", outrider_providers=give)) == (
         "plugins 'one' and 'two' both give the provider 'acme'"
     )
-
-
-def test_something_else_than_a_provider() -> None:
-    """It is said what is wrong with it."""
-    assert "has no name" in refusal(plugin("one", outrider_providers=lambda: [int]))
 
 
 def test_two_layers_where_there_can_be_one() -> None:
