@@ -239,6 +239,7 @@ class Compiler:
         lacking = set()
         for where, options in (
             (("server",), config.server),
+            (("alerts",), config.alerts),
             *((("clients", name), client) for name, client in config.clients.items()),
         ):
             for path, text in self._missing(where, options, vault):

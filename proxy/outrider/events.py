@@ -134,6 +134,27 @@ class LimitWaited:
 
 
 @dataclass(slots=True)
+class LimitNearlyUsed:
+    """A provider tells that little of a limit is left. Fires for each response that says so.
+
+    `limit` is its name, `remaining` of `of` are left.
+    """
+
+    integration: str
+    limit: str
+    remaining: int
+    of: int
+
+
+@dataclass(slots=True)
+class BudgetSpent:
+    """A retry was wanted, and the target's budget has none left. Fires for each."""
+
+    exchange: Exchange
+    target: Target
+
+
+@dataclass(slots=True)
 class DeprecatedCall:
     """Somebody calls an integration with `status = "deprecated"`. Fires for each call, before it is sent."""
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote, quote_plus
 
-from .config import SecretRef
+from .config import SecretRef, UrlRef
 from .stamp import Stamp, stamp_of
 
 T = TypeVar("T")
@@ -166,6 +166,11 @@ class Vault:
             raise SecretMissing(f"the secret of {ref} is empty; {_remedy(ref)}")
         if ref.multiline:
             return value
+        if isinstance(ref, UrlRef):
+            try:
+                ref.split(value)
+            except ValueError as error:
+                raise SecretMissing(f"the secret of {ref} is no URL to call: {error}") from None
         if any(ord(char) < 0x20 or ord(char) == 0x7F for char in value):
             raise SecretMissing(f"the secret of {ref} has a control character in it, a line break perhaps")
         try:

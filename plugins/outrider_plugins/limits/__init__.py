@@ -13,7 +13,7 @@ from functools import partial
 from time import monotonic, time
 from weakref import WeakKeyDictionary
 
-from outrider.events import LimitWaited
+from outrider.events import LimitNearlyUsed, LimitWaited
 from outrider.plugin import (
     Attempt,
     AttemptSend,
@@ -167,6 +167,11 @@ class Limits:
         if seens:
             key.knows = True
             key.learned.observe(list(seens), key.in_flight, number)
+            for seen in seens:
+                if seen.nearly_used:
+                    self._events.emit(
+                        LimitNearlyUsed(self._name, seen.name, seen.remaining or 0, seen.limit or 0)
+                    )
         if status == 429:
             asked_s = self._provider.retry_after(response) if self._provider is not None else None
             key.learned.hold(asked_s or retry_after(response.headers, time()) or 0.0)

@@ -23,6 +23,7 @@ LONGEST_S = 3600.0
 _REMEMBERED = 1024  # verdicts on names of fields
 _LONGEST_VALUE = 1024
 _MOST = 32  # limits of one target: their names come from the provider
+_FEW = 10
 #: A number from here on is a moment since 1970, in seconds; from the second on, in milliseconds.
 _EPOCH, _EPOCH_MS, _TOO_MUCH = 1e8, 1e11, 1e14
 
@@ -66,6 +67,13 @@ class Seen:
     remaining: int | None
     reset_s: float | None  # from now
     whole: bool = True  # running out of it stops every call; False: those of one endpoint or bucket
+
+    @property
+    def nearly_used(self) -> bool:
+        """Whether four fifths are gone; a limit of a few calls is always nearly used."""
+        if self.limit is None or self.remaining is None or self.limit < _FEW:
+            return False
+        return 5 * self.remaining <= self.limit
 
     @property
     def counts_calls(self) -> bool:

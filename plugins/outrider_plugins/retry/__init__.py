@@ -23,7 +23,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from time import monotonic, time
 
 from outrider.config import Retry as Options
-from outrider.events import Retrying, TargetFailed, TargetRecovered
+from outrider.events import BudgetSpent, Retrying, TargetFailed, TargetRecovered
 from outrider.facts import said
 from outrider.idempotency import Idempotency
 from outrider.on import key_of
@@ -213,7 +213,10 @@ class Retry:
         if asked_s is not None and asked_s > 0:
             # Those who were told the same moment do not come at the same moment.
             delay_s = asked_s + min(delay_s, 0.1 * asked_s)
-        if self._clock() + delay_s >= exchange.deadline or not self._budget.spend():
+        if self._clock() + delay_s >= exchange.deadline:
+            return None
+        if not self._budget.spend():
+            self._events.emit(BudgetSpent(exchange, self._target))
             return None
         return delay_s
 

@@ -9,6 +9,7 @@ class Bearer(Options):
 ```
 """
 
+from .alerts import AlertKind, Alerts
 from .base_url import BaseUrl, Url, UrlOrPath
 from .call import METHODS, Call
 from .checks import base_url_of
@@ -31,7 +32,7 @@ from .problems import Problem, did_you_mean, dotted
 from .references import secret_refs
 from .resilience import Breaker, Fallback, Jobs, Limit, Message, Retry, Timeout
 from .schema import json_schema
-from .secret import DocumentRef, NameOrSecretRef, SecretRef, SecretRefs
+from .secret import DocumentRef, NameOrSecretRef, SecretRef, SecretRefs, UrlRef
 from .server import Client, Document, Server, ServerTls
 from .values import (
     ACTIONS,
@@ -53,6 +54,8 @@ __all__ = [
     "INTEGRATION_KEYS",
     "METHODS",
     "Action",
+    "AlertKind",
+    "Alerts",
     "BaseUrl",
     "Breaker",
     "Call",
@@ -97,6 +100,7 @@ __all__ = [
     "Tls",
     "Url",
     "UrlOrPath",
+    "UrlRef",
     "Vocabulary",
     "base_url_of",
     "did_you_mean",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, InstanceOf, PlainValidator, WithJsonSchema, model_validator
 
+from .alerts import Alerts
 from .base_url import BaseUrl, Url
 from .call import Call
 from .listen import Listen
@@ -157,6 +158,7 @@ class Config:
     clients: Mapping[str, Client]
     integrations: Mapping[str, IntegrationConfig]
     folder: Path = Path()
+    alerts: Alerts = field(default_factory=Alerts)
 
     def __repr__(self) -> str:
         return f"<Config {', '.join(self.integrations) or 'without integrations'}>"

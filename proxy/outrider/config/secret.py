@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
 
+from .base_url import Url
 from .parsed import Parsed, as_list
 
 _REFERENCE = re.compile(r"(env|file|cmd|keyring):(.*)", re.DOTALL)
@@ -68,6 +69,21 @@ class DocumentRef(SecretRef):
 
     __slots__ = ()
     multiline = True
+
+
+class UrlRef(SecretRef):
+    """A reference to a URL that is a secret as a whole: whoever knows it may use it."""
+
+    __slots__ = ()
+
+    @staticmethod
+    def split(value: str) -> tuple[Url, str]:
+        """Take such a URL apart: what to ask, and its query with the question mark. ValueError in words."""
+        where, mark, query = value.strip().partition("?")
+        url = Url.parse(where)
+        if not query.isascii() or not query.isprintable() or " " in query or "#" in query:
+            raise ValueError("the query of a URL has no spaces, control characters or fragment")
+        return url, ("" if url.path else "/") + mark + query
 
 
 SecretRefs = Annotated[

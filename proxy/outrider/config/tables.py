@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from .alerts import Alerts
 from .auth import read_auth
 from .integration import INTEGRATION_KEYS, Config, IntegrationConfig
 from .lines import KeyPath
@@ -16,7 +17,7 @@ from .server import Client, Document, Server
 from .values import parse_client_name, parse_name
 from .vocabulary import Vocabulary
 
-_TABLES = ("server", "document", "clients", "integrations")
+_TABLES = ("server", "document", "alerts", "clients", "integrations")
 
 
 def read_tables(raw: Mapping[str, Any], folder: Path, vocabulary: Vocabulary, report: Report) -> Config:
@@ -26,6 +27,7 @@ def read_tables(raw: Mapping[str, Any], folder: Path, vocabulary: Vocabulary, re
             report.problem((key,), unknown_key(key, _TABLES))
     server = read_table(Server, raw.get("server", {}), ("server",), report)
     document = read_table(Document, raw.get("document", {}), ("document",), report)
+    alerts = read_table(Alerts, raw.get("alerts", {}), ("alerts",), report)
     clients: dict[str, Client] = {}
     for name, path in _named(raw, "clients", parse_client_name, report):
         client = read_table(Client, raw["clients"][name], path, report, stand_ins={"token": "env:UNKNOWN"})
@@ -36,7 +38,9 @@ def read_tables(raw: Mapping[str, Any], folder: Path, vocabulary: Vocabulary, re
         integration = _read_integration(name, raw["integrations"][name], path, vocabulary, report)
         if integration is not None:
             integrations[name] = integration
-    return Config(server or Server(), document or Document(), clients, integrations, folder)
+    return Config(
+        server or Server(), document or Document(), clients, integrations, folder, alerts or Alerts()
+    )
 
 
 def _named(
