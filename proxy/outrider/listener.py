@@ -158,6 +158,8 @@ async def open_socket(
             backlog=BACKLOG,
             ssl=tls,
             ssl_handshake_timeout=None if tls is None else HEAD_S,
+            # An idle app reads no goodbye and sends none; the default would wait 30 s for it.
+            ssl_shutdown_timeout=None if tls is None else LINGER_S,
         )
     except OSError as error:
         reason = (error.strerror or str(error)).lower()

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from certificate import make_certificate
 from end_to_end.raw import Wire
 from outrider.testing import FakeProvider, Sidecar, Step, sse
 
@@ -170,6 +172,24 @@ def test_sigterm_lets_requests_end() -> None:
             assert seen.endswith(b"0\r\n\r\n")
             assert b"two" in seen
             assert sidecar.stop() == 0
+
+
+def test_an_idle_app_over_tls_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    """It reads nothing, so it does not say goodbye either; one that pools its connections is so."""
+    cert, key = make_certificate(tmp_path)
+    config = CONFIG.format(name="a", url="http://127.0.0.1:9", token="env:T")
+    config += f'[server]\ntls = {{ cert = "{cert}", key = "{key}" }}\n'
+    context = ssl.create_default_context(cafile=str(cert))
+    sidecar = Sidecar(config, env={"T": "x"}, stop_timeout_s=10).start()
+    connection = http.client.HTTPSConnection("localhost", sidecar.port, timeout=5, context=context)
+    try:
+        connection.request("GET", "/a/x")
+        connection.getresponse().read()
+
+        assert sidecar.stop() == 0
+    finally:
+        connection.close()
+        sidecar.stop()
 
 
 def test_the_grace_time_ends(tmp_path: Path) -> None:
