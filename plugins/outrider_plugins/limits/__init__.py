@@ -218,6 +218,18 @@ async def _read(response: Response, within_s: float) -> None:
 _LIMITS: WeakKeyDictionary[Target, Limits] = WeakKeyDictionary()
 
 
+def used(target: Target) -> float | None:
+    """Give the share that is used of the provider's own limit, of the fullest one; None: not known."""
+    learned = describe(target)["learned"]
+    assert isinstance(learned, list)
+    shares = [
+        1 - one["remaining"] / one["limit"]
+        for one in learned
+        if one["limit"] and one["remaining"] is not None
+    ]
+    return round(max(shares), 3) if shares else None
+
+
 def describe(target: Target) -> dict[str, object]:
     """Say what limits a target has, configured and learned."""
     limits = _LIMITS.get(target)

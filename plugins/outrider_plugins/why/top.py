@@ -34,7 +34,7 @@ def describe(app: App, record: Record) -> dict[str, Any]:
                 "p50_ms": _quantile(took, 0.5),
                 "p99_ms": _quantile(took, 0.99),
                 "in_flight": integration.in_flight,
-                "limit_used": _limit_used(limits.describe(integration.target)),
+                "limit_used": limits.used(integration.target),
                 "breaker": METRICS.traffic[name].breakers.get(name),
             }
         )
@@ -46,16 +46,6 @@ def _quantile(ordered: list[float], share: float) -> float | None:
     if not ordered:
         return None
     return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1e3, 1)
-
-
-def _limit_used(described: dict[str, Any]) -> float | None:
-    """Give the share that is used of the provider's own limit, of the fullest one; None: not known."""
-    shares = [
-        1 - one["remaining"] / one["limit"]
-        for one in described["learned"]
-        if one["limit"] and one["remaining"] is not None
-    ]
-    return round(max(shares), 3) if shares else None
 
 
 def table(told: dict[str, Any], jobs: dict[str, int]) -> Table:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
+from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
 from end_to_end.raw import Wire
@@ -18,6 +19,11 @@ def integration(name: str, url: str, more: str = "") -> str:
 
 
 CONTRACT = {
+    "outrider_retries": ("counter", None),
+    "outrider_failovers": ("counter", None),
+    "outrider_limit_wait_seconds": ("histogram", {"integration"}),
+    "outrider_breaker_open": ("gauge", {"integration", "target"}),
+    "outrider_credential_refreshes": ("counter", None),
     "outrider_requests": ("counter", {"integration", "method", "status"}),
     "outrider_attempts": ("counter", {"integration", "target", "result"}),
     "outrider_in_flight": ("gauge", {"integration"}),
@@ -241,3 +247,43 @@ def test_histograms_are_whole(sidecar: Sidecar) -> None:
         assert [value for _, value in buckets] == sorted(value for _, value in buckets)
         assert buckets[-1] == (float("inf"), 3)
         assert [one.value for one in found if one.name.endswith("_count")] == [3]
+
+
+def test_openmetrics_has_exemplars(sidecar: Sidecar, provider: FakeProvider) -> None:
+    """The newest exchange of each bucket, by the id that `outrider why` takes; the text of old has none."""
+    with Wire(sidecar.port) as wire:
+        wire.send(b"GET /acme/x HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        id = {name.lower(): value for name, value in wire.answer().headers}["outrider-id"]
+
+    text = scrape(sidecar, "application/openmetrics-text; version=1.0.0")[1]
+    exemplars = {
+        sample.name: sample.exemplar
+        for family in openmetrics.text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.exemplar is not None
+    }
+    assert {name: one.labels for name, one in exemplars.items()} == {
+        f"outrider_{name}_seconds_bucket": {"outrider_id": id} for name in ("request", "upstream", "overhead")
+    }
+    assert (
+        0
+        < exemplars["outrider_overhead_seconds_bucket"].value
+        < exemplars["outrider_request_seconds_bucket"].value
+    )
+    assert id not in scrape(sidecar)[1]
+
+
+def test_a_budget_that_is_spent_and_a_limit_that_is_used_are_seen(provider: FakeProvider) -> None:
+    """How often a retry was refused, and the share that is used of the fullest limit."""
+    config = f'[integrations.acme]\nbase_url = "{provider.url}"\nauth = {{ type = "none" }}\n'
+    config += 'retry = { attempts = 2, base = "1ms", cap = "1ms", budget = 0 }\n'
+    with Sidecar(config) as sidecar:
+        unknown = samples(sidecar, "outrider_limit_used_ratio")
+        for _ in range(11):
+            provider.reply(503)
+            provider.reply(200, b"", {"X-RateLimit-Limit": "100", "X-RateLimit-Remaining": "10"})
+            ask(sidecar)
+
+        assert samples(sidecar, "outrider_retry_budget_spent_total") == {("acme", "acme"): 1}
+        assert unknown == {}
+        assert samples(sidecar, "outrider_limit_used_ratio")["acme",] >= 0.9
