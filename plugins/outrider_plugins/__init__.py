@@ -11,6 +11,7 @@ BUILTIN = (
     "outrider_plugins.deprecated",
     "outrider_plugins.clients",
     "outrider_plugins.endpoints",
+    "outrider_plugins.jobs",
     "outrider_plugins.failover",
     "outrider_plugins.retry",
     "outrider_plugins.breaker",

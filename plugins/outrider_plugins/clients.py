@@ -43,7 +43,7 @@ def outrider_integration_layers(events: Events) -> Iterable[Layer[Exchange]]:
     def wrap(send: ExchangeSend) -> ExchangeSend:
         async def metered(exchange: Exchange) -> Response:
             bucket = buckets.get(exchange.client)
-            if bucket is not None and not bucket.take():
+            if bucket is not None and not exchange.in_background and not bucket.take():
                 raise Limited(
                     f"client '{exchange.client}' is at its rate; see clients.{exchange.client}.rate",
                     retry_after_s=bucket.wait_s(),

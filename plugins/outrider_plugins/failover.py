@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from outrider.config import Message
 from outrider.events import FailedOver
 from outrider.idempotency import IDEMPOTENT
-from outrider.on import key_of
+from outrider.on import MOVED_ON, key_of
 from outrider.plugin import (
     Events,
     Exchange,
@@ -87,6 +87,7 @@ class Failover:
                 reason = str(origin.status_of(outcome)) if isinstance(outcome, Response) else key_of(outcome)
                 self._events.emit(FailedOver(exchange, origin, to, reason))
                 exchange.uncertain |= origin.may_have_acted(outcome)
+                exchange.notes.setdefault(MOVED_ON, self._actions(origin, outcome))
                 exchange.target = self._mapped(own_target)
                 origin = to
                 if isinstance(outcome, Response):
@@ -109,7 +110,12 @@ class Failover:
             exchange.target = own_target
         if passed_over:
             self._say(passed_over, outcome)
-        return self._answer(outcome, kept)
+        return self._answer(exchange, outcome, kept)
+
+    def _actions(self, origin: Target, outcome: Response | OutriderError) -> frozenset[str]:
+        if isinstance(outcome, Response):
+            return self._on.status(origin.status_of(outcome))
+        return self._on.error(outcome)
 
     def _say(self, passed_over: list[str], outcome: Response | OutriderError) -> None:
         """Tell which fallbacks were passed over, and why: in the log, and where the answer is ours."""
@@ -140,21 +146,26 @@ class Failover:
             return False
         return harmless or not (exchange.uncertain or origin.may_have_acted(outcome))
 
-    def _answer(self, outcome: Response | OutriderError, kept: Response | None) -> Response:
+    def _answer(
+        self, exchange: Exchange, outcome: Response | OutriderError, kept: Response | None
+    ) -> Response:
+        # Nobody would read the message of a call that is a job, or is to become one.
+        queued = "queue" in (exchange.noted(MOVED_ON) or ())
+        message = None if queued or exchange.in_background else self._message
         if isinstance(outcome, Response):
             if kept is not None:
                 kept.close()
-            if self._message is None or "message" not in self._on.status(outcome.meant):
+            if message is None or "message" not in self._on.status(outcome.meant):
                 return outcome
             outcome.close()
-            return say(self._message)
+            return say(message)
         actions = self._on.error(outcome)
-        if kept is not None and (self._message is None or "message" not in actions):
+        if kept is not None and (message is None or "message" not in actions):
             return kept
-        if self._message is not None and key_of(outcome) and "pass" not in actions:
+        if message is not None and key_of(outcome) and not {"pass", "queue"} & actions:
             if kept is not None:
                 kept.close()
-            return say(self._message)
+            return say(message)
         raise outcome
 
     def _mapped(self, target: str) -> str:

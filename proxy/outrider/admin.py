@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -17,7 +17,7 @@ from aiohttp.http import HttpVersion10, HttpVersion11, RawRequestMessage
 from aiohttp.http_exceptions import BadHttpMethod, HttpProcessingError
 
 from . import gate
-from .clients import bearer_or_basic
+from .clients import CLIENT_FIELD, bearer_or_basic
 from .connection import (
     END_OF_HEAD,
     MAX_FIELDS,
@@ -69,11 +69,10 @@ class Admin:
     def __init__(self, app: App, address: Listen, registry: Registry) -> None:
         self._app = app
         self._address = address
-        application = web.Application()
+        application = web.Application(middlewares=[_changing])
         application[APP] = app
         application.router.add_get("/healthz", _healthz)
         application.router.add_get("/readyz", _readyz)
-        application.router.add_get("/api/jobs", _jobs)
         for _, route in registry.each("outrider_admin_routes"):
             application.router.add_routes([route])
         application.on_response_prepare.append(_finish)
@@ -138,13 +137,12 @@ class Admin:
         ]
         gate.Hosts(names, ()).find(request.headers)
         gate.check_origin(request.headers, page=request.method in _READ)
-        if config.server.admin_token is None or request.path in _OPEN:
+        reference = config.server.admin_token
+        if reference is None or request.path in _OPEN:
             return
-        token = self._app.table.vault.get(config.server.admin_token).value.encode()
-        offered = [
-            one for field in request.headers.getall("Authorization", ()) for one in bearer_or_basic(field)
-        ]
-        if not any(hmac.compare_digest(one.encode("utf-8", "surrogateescape"), token) for one in offered):
+        # Who can read the file of the state directory is this user: no other token says more.
+        token = self._app.table.vault.get(reference).value
+        if not _offers(request, (token, self._app.state.admin_token)):
             raise Unauthorized("the admin listener wants admin_token as a Bearer")
 
 
@@ -199,6 +197,33 @@ class _Visit(web.RequestHandler):
         return response
 
 
+@web.middleware
+async def _changing(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Ask for the token of the state directory where something is to be changed, and can be."""
+    if request.method not in _READ and request.match_info.http_exception is None:
+        state = request.app[APP].state
+        state.ensure()
+        if not _offers(request, (state.admin_token,)):
+            raise Unauthorized("a change wants the token in state_dir/admin-token as a Bearer")
+    return await handler(request)
+
+
+def _offers(request: web.BaseRequest, tokens: Iterable[str]) -> bool:
+    """Whether a request shows one of these tokens; "" is none."""
+    offered = [
+        one.encode("utf-8", "surrogateescape")
+        for field in request.headers.getall("Authorization", ())
+        for one in bearer_or_basic(field)
+    ]
+    offered += [
+        field.encode("utf-8", "surrogateescape") for field in request.headers.getall(CLIENT_FIELD, ())
+    ]
+    wanted = [token.encode() for token in tokens if token]
+    return any(hmac.compare_digest(one, token) for one in offered for token in wanted)
+
+
 def _refusal(error: OutriderError) -> web.Response:
     made = answer(error, id=(id := exchange_id()), integration=None)
     fields: list[tuple[str, Any]] = [(name.decode(), value.decode()) for name, value in made.headers]
@@ -230,8 +255,3 @@ async def _readyz(request: web.Request) -> web.Response:
     if request.app[APP].server.draining:
         return web.json_response({"status": "draining"}, status=503)
     return web.json_response({"status": "ready"})
-
-
-async def _jobs(request: web.Request) -> web.Response:
-    """List the jobs: none, until there is a queue."""
-    return web.json_response({"jobs": []})

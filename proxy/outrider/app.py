@@ -20,6 +20,7 @@ from .events import PluginRaised, Reloaded
 from .listener import Listener
 from .logs import REDACTOR
 from .server import Server
+from .state import StateDir, state_dir_of
 from .tasks import spawn
 from .tls import TlsFiles, listening_context
 from .watch import watch
@@ -54,6 +55,9 @@ class App:
         for plugin in registry.failed:
             compiled.table.events.emit(PluginRaised(plugin))
         self.server = Server(compiled.table, registry)
+        self.state = StateDir(state_dir_of(compiled.table.config))
+        self.stop_by: float | None = None
+        """Once it ends: the moment, by `monotonic`, until which what is under way may take."""
         self._tls = listening_context(compiled.table.config)
         self._listeners: dict[_Place, Listener] = {}
         self._admin_address = compiled.table.config.server.admin
@@ -82,6 +86,8 @@ class App:
         loop.add_signal_handler(signal.SIGINT, stop.set)
         loop.add_signal_handler(signal.SIGHUP, lambda: spawn(self.reload(), name="reload"))
         async with contextlib.AsyncExitStack() as stack:
+            self.state.open()
+            stack.callback(self.state.close)
             for _, manager in self.registry.call("outrider_lifespan", app=self):
                 await stack.enter_async_context(manager)
             await self._open_listeners(self.table.config)
@@ -173,6 +179,7 @@ class App:
         """Take nothing new, let what is under way end within the grace time, then cut it off."""
         self.server.draining = True
         grace_s = self.table.config.server.grace
+        self.stop_by = monotonic() + grace_s
         for listener in self.listeners:
             listener.close()
             listener.drain()

@@ -6,7 +6,7 @@ import http.client
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from .compile import Compiled, Compiler
 from .config import Config, Listen, load
 from .errors import StartError
 from .secrets import SecretMissing, Vault
+from .state import ADMIN_TOKEN, state_dir_of
 
 if TYPE_CHECKING:
     from .registry import Registry
@@ -65,23 +66,36 @@ class Running:
             raise StartError("\n".join(str(problem) for problem in loaded.problems))
         return cls(loaded.config, timeout_s=timeout_s)
 
-    @contextmanager
-    def get(self, target: str) -> Iterator[http.client.HTTPResponse]:
+    def get(self, target: str) -> AbstractContextManager[http.client.HTTPResponse]:
         """Give the response, its body unread. StartError where nothing answers, or not with a 200 or 404."""
+        return self.ask("GET", target)
+
+    @contextmanager
+    def ask(self, method: str, target: str) -> Iterator[http.client.HTTPResponse]:
+        """Ask for anything, a change too; the response and errors are those of `get`."""
         connection = _Connection(self._address, self._timeout_s)
         with closing(connection):
             try:
-                connection.request("GET", target, headers=self._headers())
+                connection.request(method, target, headers=self._headers())
                 response = connection.getresponse()
             except (OSError, http.client.HTTPException):
                 raise StartError(
                     f"the admin listener at {self._address} does not answer; is `outrider run` running?"
                 ) from None
+            if response.status == 401:
+                raise StartError(
+                    f"the admin listener at {self._address} wants another token: "
+                    "was it started with this file, by this user?"
+                )
             if response.status not in (200, 404):
                 raise StartError(f"the admin listener at {self._address} answered {response.status}")
             yield response
 
     def _headers(self) -> dict[str, str]:
+        # The file of the state directory opens everything, and is no secret that must be given.
+        with suppress(OSError, ValueError):
+            kept = (state_dir_of(self._config) / ADMIN_TOKEN).read_text("ascii").strip()
+            return {"Authorization": f"Bearer {kept}"}
         token = self._config.server.admin_token
         if token is None:
             return {}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from .clients import Client, Clients
 from .config import BaseUrl, IntegrationConfig, Problem, base_url_of, dotted, load, secret_refs
-from .errors import AttemptFailed, OutriderError, Rubbish, StartError, TooSlow, Unavailable
+from .errors import AttemptFailed, NotFound, OutriderError, Rubbish, StartError, TooSlow, Unavailable
 from .events import AttemptDone, Events, tell
 from .exchange import Attempt, Exchange
 from .gate import Hosts, host_of_listener
@@ -124,7 +124,7 @@ class Compiler:
             path=self._path,
             config=config,
             integrations=integrations,
-            nobody=_nobody(vault),
+            nobody=_nobody(vault, self._registry.routes),
             hosts=_hosts(config),
             clients=self._clients(config, vault),
             events=events,
@@ -301,11 +301,23 @@ def _hosts(config: Config) -> Hosts:
     return Hosts(names, config.integrations)
 
 
-def _nobody(vault: Vault) -> Integration:
-    """Stands for the integration of a request that belongs to none; the name is reserved."""
+def _nobody(vault: Vault, routes: Mapping[str, ExchangeSend]) -> Integration:
+    """Stands for the integration of a request that belongs to none, and answers what is below `/_outrider/`.
+
+    The name is reserved.
+    """
     name, base = "_outrider", BaseUrl.parse("http://outrider.invalid")
     section = IntegrationConfig(name=name, base_url=base)
-    return Integration(name, section, Target(name, section, base, None, vault))
+    nobody = Integration(name, section, Target(name, section, base, None, vault))
+
+    async def answered(exchange: Exchange) -> Response:
+        route = routes.get(exchange.path.lstrip("/").partition("/")[0])
+        if route is None:
+            raise NotFound("there is nothing of this name below /_outrider/")
+        return await route(exchange)
+
+    nobody.send = answered
+    return nobody
 
 
 def _attempts(target: Target, send: AttemptSend, events: Events) -> ExchangeSend:

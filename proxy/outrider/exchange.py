@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from .integration import Integration, Target
 
 
+BACKGROUND = "outrider.background"
+"""The note of an exchange that nobody waits for: see `Exchange.in_background`."""
+
 _DIGITS = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 
 
@@ -118,6 +121,16 @@ class Exchange:
     def left_s(self) -> float:
         """Seconds until the deadline, none after it."""
         return max(0.0, self.deadline - monotonic())
+
+    @property
+    def in_background(self) -> bool:
+        """Whether nobody waits for it: it lets others go first, and who sent it sends it again."""
+        return self.noted(BACKGROUND) is not None
+
+    @property
+    def address(self) -> tuple[str, str, str]:
+        """How the app addressed the integration: scheme, Host, and the prefix of the path, "" without one."""
+        return self._base
 
     @property
     def base(self) -> str:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .events import Events
     from .exchange import Attempt, Exchange
     from .integration import Integration, Target
-    from .layers import Layer
+    from .layers import ExchangeSend, Layer
     from .provider import Provider
 
 PROJECT = "outrider"
@@ -77,6 +77,12 @@ def outrider_lifespan(app: App) -> AbstractAsyncContextManager[Any]:
 @hookspec
 def outrider_admin_routes() -> Iterable[web.RouteDef]:
     """Give aiohttp routes for the admin listener. Called once, at start."""
+    raise AssertionError
+
+
+@hookspec
+def outrider_proxy_routes() -> Mapping[str, ExchangeSend]:
+    """Give what answers below `/_outrider/NAME`, by name, on every proxy listener. Called once, at start."""
     raise AssertionError
 
 

@@ -23,6 +23,8 @@ DEFAULTS: Mapping[str, tuple[str, ...]] = {
     "limited": ("failover", "message"),
 }
 _NOTHING: frozenset[str] = frozenset()
+MOVED_ON = "outrider.moved-on"
+"""The note of an exchange that moved on to a fallback: the actions of what it moved on from."""
 
 
 class On:

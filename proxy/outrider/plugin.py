@@ -48,7 +48,7 @@ from .events import (
     TargetFailed,
     TargetRecovered,
 )
-from .exchange import Attempt, Exchange
+from .exchange import BACKGROUND, Attempt, Exchange
 from .facts import Incident, Plan, Published, Sign, StatusPage, Urls, json_of
 from .headers import Field, Headers, field
 from .hookspecs import API_VERSION, hookimpl
@@ -69,6 +69,7 @@ from .transport import Fetched, fetch
 __all__ = [
     "API_VERSION",
     "APP",
+    "BACKGROUND",
     "Answer",
     "App",
     "Attempt",

@@ -28,6 +28,7 @@ from .provider_check import check_provider
 
 if TYPE_CHECKING:
     from .integration import Integration
+    from .layers import ExchangeSend
 
 GROUP = "outrider"
 
@@ -63,6 +64,8 @@ class Registry:
         self.providers: dict[str, type[Provider]] = {}
         self.auth_types: dict[str, type[AuthType]] = {}
         self.tables: dict[str, type[Options]] = {}
+        self.routes: dict[str, ExchangeSend] = {}
+        """What answers below `/_outrider/`, by the first segment."""
         self._owners: dict[tuple[str, str], str] = {}
         for name in list(self.plugins):
             try:
@@ -73,7 +76,7 @@ class Registry:
                 self._leave_out(name, error)
 
     def _take(self, plugin: str) -> None:
-        """Take the providers, auth types and tables that a plugin gives. StartError for one that is none."""
+        """Take the providers, auth types, tables and routes of a plugin. StartError for one that is none."""
         if self._implements(plugin, "outrider_providers"):
             for provider in self._call_one(plugin, "outrider_providers", {}) or ():
                 self._claim(plugin, "provider", _provider_name(plugin, provider), provider, self.providers)
@@ -85,6 +88,10 @@ class Registry:
             given = self._given(plugin, hook) if self._implements(plugin, hook) else {}
             for name, thing in given.items():
                 self._claim(plugin, kind, name, thing, into)
+        if self._implements(plugin, "outrider_proxy_routes"):
+            for name, route in self._given(plugin, "outrider_proxy_routes").items():
+                self._own(plugin, "route", name, self.routes)
+                self.routes[name] = route
 
     def _leave_out(self, plugin: str, error: StartError) -> None:
         """Go on without a plugin that did not load; raises for one of our own."""
@@ -97,10 +104,12 @@ class Registry:
             "provider": self.providers,
             "auth type": self.auth_types,
             "table": self.tables,
+            "route": self.routes,
         }
         for (kind, name), owner in list(self._owners.items()):
             if owner == plugin:
-                del self._owners[kind, name], things[kind][name]
+                del self._owners[kind, name]
+                things[kind].pop(name, None)
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -129,13 +138,13 @@ class Registry:
                     self._leave_out(name, error)
 
     def given_by(self, plugin: str) -> list[str]:
-        """Say what a plugin gives: its providers, auth types and tables by name, its other hooks."""
+        """Say what a plugin gives: providers, auth types, tables and routes by name, its other hooks."""
         names: dict[str, list[str]] = {}
         for (kind, name), owner in self._owners.items():
             if owner == plugin:
                 names.setdefault(kind, []).append(name)
         named = [f"{kind}{'s' * (len(each) > 1)} {', '.join(each)}" for kind, each in names.items()]
-        kinds = ("outrider_providers", "outrider_auth_types", "outrider_tables")
+        kinds = ("outrider_providers", "outrider_auth_types", "outrider_tables", "outrider_proxy_routes")
         return named + [
             hook.removeprefix("outrider_") for hook in self.plugins[plugin].gives if hook not in kinds
         ]
@@ -169,12 +178,15 @@ class Registry:
         return given
 
     def _claim(self, plugin: str, kind: str, name: str, thing: Any, into: dict[str, Any]) -> None:
-        if name in into:
-            raise Clash(f"plugins '{self.owner(kind, name)}' and '{plugin}' both give the {kind} '{name}'")
+        self._own(plugin, kind, name, into)
         base = {"provider": Provider, "auth type": AuthType, "table": Options}[kind]
         if not (isinstance(thing, type) and issubclass(thing, base)):
             raise StartError(f"plugin '{plugin}': the {kind} '{name}' is not a subclass of {base.__name__}")
         into[name] = thing
+
+    def _own(self, plugin: str, kind: str, name: str, into: Mapping[str, Any]) -> None:
+        if name in into:
+            raise Clash(f"plugins '{self.owner(kind, name)}' and '{plugin}' both give the {kind} '{name}'")
         self._owners[kind, name] = plugin
 
     def _register(self, name: str, version: str, module: ModuleType, builtin: bool) -> None:

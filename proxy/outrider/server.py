@@ -127,7 +127,7 @@ class Server:
         if table.clients is not None:
             client = table.clients.identify(headers, integration, exchange.query)
             exchange.client = client.name
-            if integration is not None:
+            if integration is not None and integration is not table.nobody:
                 client.check(exchange)
         if integration is None:
             raise NotFound("no integration by this name is configured; `outrider show` lists them")

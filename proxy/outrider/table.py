@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 #: Targets that are remembered, and the longest of them: 256 KiB at most.
 _REMEMBERED = 1024
 _LONGEST = 256
+_OWN = "/_outrider"
 
 
 class Table:
@@ -44,7 +45,7 @@ class Table:
         self.integrations = integrations
         """Those that are routed: a draft without its secret is not."""
         self.nobody = nobody
-        """Stands for the integration of a request that belongs to none."""
+        """Stands for the integration of a request that belongs to none; below `/_outrider/` it answers."""
         self.hosts = hosts
         self.clients = clients
         self.events = events
@@ -73,8 +74,10 @@ class Table:
         return found
 
     def _match(self, fixed: str, target: str) -> tuple[Integration | None, str, str]:
+        if _reserved(target):
+            return self.nobody, target[len(_OWN) :], _OWN
         if fixed:
-            return (None if _reserved(target) else self.integrations.get(fixed)), target, ""
+            return self.integrations.get(fixed), target, ""
         end = target.find("/", 1)
         query = target.find("?")
         if end < 0 or 0 <= query < end:
@@ -93,4 +96,4 @@ class Table:
 
 
 def _reserved(target: str) -> bool:
-    return target.startswith("/_outrider") and target[10:11] in ("", "/", "?")
+    return target.startswith(_OWN) and target[len(_OWN) : len(_OWN) + 1] in ("", "/", "?")

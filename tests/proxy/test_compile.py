@@ -65,7 +65,7 @@ def test_what_is_compiled(tmp_path: Path) -> None:
     assert list(compiled.table.integrations) == ["d"]
     assert (
         compiled.table.integrations["d"].describe()
-        == "retry(4 attempts) > limit(limits) > auth(header) > https://d.example"
+        == "admit(jobs) > retry(4 attempts) > limit(limits) > auth(header) > https://d.example"
     )
 
 

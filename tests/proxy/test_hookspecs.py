@@ -19,6 +19,7 @@ CONTRACT = {
     "outrider_subscribe": ["events", "config"],
     "outrider_lifespan": ["app"],
     "outrider_admin_routes": [],
+    "outrider_proxy_routes": [],
     "outrider_check": ["config"],
     "outrider_commands": ["cli"],
 }

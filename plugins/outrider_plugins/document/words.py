@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from http import HTTPStatus
 
 from outrider.config import Jobs, Retry, SecretRef, secret_refs
-from outrider.config.pending import PENDING_ACTIONS
 from outrider.plugin import Integration, Options, Target
 from outrider.wording import limit, seconds
 
@@ -145,8 +144,6 @@ def actions(integration: Integration, key: str) -> tuple[str, ...]:
 
 
 def _acts(integration: Integration, action: str) -> bool:
-    if action in PENDING_ACTIONS:
-        return False
     match action:
         case "refresh":
             return integration.target.auth is not None and integration.target.auth.renews

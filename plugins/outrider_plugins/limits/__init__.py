@@ -126,7 +126,9 @@ class Limits:
     async def _wait(self, attempt: Attempt, choose: Callable[[], Turn]) -> Turn:
         """Wait for a turn, in the line that is chosen: again where that is dissolved."""
         exchange, began = attempt.exchange, self._clock()
-        until = min(began + self._wait_s, exchange.deadline)
+        # In the background it goes when nobody else waits, and is told when to come back.
+        wait_s = 0.0 if exchange.in_background else self._wait_s
+        until = min(began + wait_s, exchange.deadline)
         refused = True
         try:
             while True:

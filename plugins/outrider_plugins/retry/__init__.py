@@ -11,6 +11,8 @@ What is safe, in this order:
    once with each other key: any method, since it was not executed. It is no attempt of `retry`.
 5. After the first byte has gone to the app: never; this layer is done by then.
 
+Who sends an exchange that nobody waits for tries again by itself: it is one attempt here.
+
 A wait is exponential with full jitter, or what Retry-After asks if that is longer. One that does not
 fit within the deadline is not begun.
 """
@@ -207,7 +209,7 @@ class Retry:
 
     def _delay(self, exchange: Exchange, made: int, asked_s: float | None) -> float | None:
         """Seconds to wait before the next attempt, None where there is none to come."""
-        if self._backoff.exhausted(made) or not exchange.body.replayable:
+        if self._backoff.exhausted(made) or not exchange.body.replayable or exchange.in_background:
             return None
         delay_s = self._backoff.delay_s(made)
         if asked_s is not None and asked_s > 0:
@@ -233,7 +235,7 @@ class Retry:
             self._failing = True
             self._events.emit(TargetFailed(exchange, self._target, reason, actions))
         if isinstance(outcome, Response):
-            if final:
+            if final and not exchange.in_background:
                 self._stop(outcome)
             return outcome
         if isinstance(outcome, AttemptFailed):

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from tenacity import RetryCallState, Retrying, stop_after_attempt, wait_random_exponential
 
-from outrider.config import Retry
+from outrider.config import Jobs, Retry
 
 
 class Backoff:
-    """The `attempts`, `base` and `cap` of `[integrations.NAME.retry]`."""
+    """The `attempts`, `base` and `cap` of `[integrations.NAME.retry]`, or of `jobs`."""
 
     __slots__ = ("_options", "_retrying", "_stop", "_wait")
 
-    def __init__(self, options: Retry) -> None:
+    def __init__(self, options: Retry | Jobs) -> None:
         self._options = options
         self._stop = stop_after_attempt(options.attempts)
         self._wait = wait_random_exponential(multiplier=options.base, max=options.cap)

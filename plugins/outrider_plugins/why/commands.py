@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -150,6 +149,6 @@ def top(registry: Registry, path: Path, once: bool) -> None:
 def _told(running: Running) -> tuple[dict[str, Any], dict[str, int]]:
     with running.get("/api/top") as response:
         told: dict[str, Any] = json.load(response)
-    with running.get("/api/jobs") as response:
-        jobs = json.load(response)["jobs"]
-    return told, Counter(one["integration"] for one in jobs if one["state"] in _WAITING)
+    with running.get("/api/jobs?limit=1") as response:
+        counts = json.load(response)["counts"]
+    return told, {name: sum(states.get(one, 0) for one in _WAITING) for name, states in counts.items()}

@@ -12,20 +12,6 @@ from .options import Options
 from .secret import NameOrSecretRef, SecretRef
 from .values import Text
 
-PENDING_TABLES = frozenset(
-    {
-        "jobs",
-    }
-)
-"""Tables of an integration."""
-
-PENDING_ACTIONS = frozenset(
-    {
-        "queue",
-    }
-)
-"""Actions of `on`: each acts as `pass`."""
-
 
 class GithubApp(Options):
     """`type = "github_app"`.

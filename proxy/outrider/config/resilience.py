@@ -9,9 +9,10 @@ from pydantic import AfterValidator, Field, model_validator
 
 from outrider.headers import HOP_BY_HOP, OURS
 
-from .base_url import parse_path
+from .base_url import Url, parse_path
 from .call import Call
 from .options import Options
+from .secret import SecretRef
 from .values import Duration, HeaderName, HeaderValue, Rate, Size, Timespan
 
 #: Of these an answer of Outrider's own has one already.
@@ -190,6 +191,9 @@ class Jobs(Options):
     keep = "24h"         # how long it is tried
     max_body = "16MiB"
     retain = "7d"        # how long an outcome is kept
+    concurrency = 16     # deliveries at once
+    callbacks = ["http://127.0.0.1:9000/hooks/"]   # where Outrider-Callback may point
+    callback_secret = "env:CALLBACK_SECRET"        # what callbacks are signed with
     ```
     """
 
@@ -199,9 +203,24 @@ class Jobs(Options):
     keep: Timespan = Field(86400.0, description="how long it is tried")
     max_body: Size = 16 * 2**20
     retain: Timespan = Field(7 * 86400.0, description="how long an outcome is kept")
+    concurrency: int = Field(16, ge=1, le=1000, description="deliveries at once")
+    callbacks: tuple[Url, ...] = Field(
+        (),
+        description="where Outrider-Callback may point: the same origin, and below the same path",
+        examples=[["http://127.0.0.1:9000/hooks/"]],
+    )
+    callback_secret: SecretRef | None = Field(
+        None, description="what callbacks are signed with", examples=["env:CALLBACK_SECRET"]
+    )
 
     @model_validator(mode="after")
     def _base_is_below_cap(self) -> Self:
         if self.base > self.cap:
             raise ValueError("base is longer than cap; make cap the longer one")
+        return self
+
+    @model_validator(mode="after")
+    def _callbacks_are_signed(self) -> Self:
+        if self.callbacks and self.callback_secret is None:
+            raise ValueError('callbacks are signed; write callback_secret = "env:CALLBACK_SECRET" too')
         return self

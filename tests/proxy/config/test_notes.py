@@ -7,11 +7,6 @@ base_url = "https://a"
 websocket = true
 auth = { type = "google", credentials = "env:A" }
 
-[integrations.a.on]
-"429" = ["refresh", "pass"]
-"5xx" = [
-  "queue",
-]
 """
     )
 
@@ -19,7 +14,6 @@ auth = { type = "google", credentials = "env:A" }
     assert [str(each).removeprefix("config.toml:") for each in loaded.notes] == [
         "5: integrations.a.auth.type: note: auth type 'google' is not carried by an installed plugin yet: "
         "calls are answered with 503",
-        "10: integrations.a.on.5xx[0]: note: action 'queue' acts as 'pass' in this version",
     ]
 
 

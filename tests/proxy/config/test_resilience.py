@@ -58,6 +58,8 @@ def test_a_limit_is_a_rate_or_a_concurrency():
         (Breaker, {"minimum": 5}),
         (Jobs, {"base": "1h"}),
         (Jobs, {"max_body": -1}),
+        (Jobs, {"concurrency": 0}),
+        (Jobs, {"callbacks": ["http://127.0.0.1/hooks"]}),
         (Timeout, {"total": 0}),
         (Message, {"status": 99}),
         (Message, {"status": 600}),

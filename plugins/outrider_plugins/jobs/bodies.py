@@ -1,0 +1,191 @@
+"""Bodies of jobs: within the database up to 64 KiB, in files of their own past that.
+
+A file is whole and synced, and so is its folder, before the row that needs it is committed. One without a
+row (the process was killed between the two) is swept away at the next start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from outrider.body import Body
+from outrider.plugin import BrokenBody, Generated, Whole
+from outrider.response import Content
+
+from .database import StoreFailed
+
+#: Bytes that stay within the database.
+SPILL = 64 * 1024
+_PIECE = 64 * 1024
+
+
+class TooLong(Exception):
+    """A body of more bytes than may be kept."""
+
+
+class Bodies:
+    """The folder of those that have files, named by job and by what they are of."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def request(self, id: str) -> Path:
+        """Where the body of a job's request is."""
+        return self.folder / id
+
+    def response(self, id: str) -> Path:
+        """Where the body of the provider's response is."""
+        return self.folder / f"{id}.response"
+
+    def remove(self, id: str, *, response: bool = True) -> None:
+        """Forget the files of a job, after the commit that lets go of them."""
+        for path in (self.request(id), self.response(id)) if response else (self.request(id),):
+            path.unlink(missing_ok=True)
+
+    def names(self) -> list[str]:
+        """Give the ids of the jobs that have files; none without the folder."""
+        try:
+            return sorted({name.partition(".")[0] for name in os.listdir(self.folder)})
+        except FileNotFoundError:
+            return []
+
+
+class Spool:
+    """Takes a body piece by piece. `finish` syncs it, `discard` forgets it; one of the two, once."""
+
+    def __init__(self, path: Path, max_bytes: int) -> None:
+        self._path = path
+        self._max_bytes = max_bytes
+        self._pieces: list[bytes] = []
+        self._file: BinaryIO | None = None
+        self.size = 0
+
+    async def add(self, piece: bytes) -> None:
+        """Take a piece. TooLong past the cap; StoreFailed where the disk takes no more."""
+        self.size += len(piece)
+        if self.size > self._max_bytes:
+            raise TooLong(f"more than {self._max_bytes} bytes")
+        if self._file is None and self.size <= SPILL:
+            self._pieces.append(piece)
+            return
+        await _on_disk(self._write, piece)
+
+    async def finish(self) -> bytes | None:
+        """Give it whole, or None where it is in its file, synced."""
+        if self._file is None:
+            return b"".join(self._pieces)
+        await _on_disk(self._sync)
+        return None
+
+    def discard(self) -> None:
+        """Forget what was taken."""
+        self._pieces = []
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+            self._path.unlink(missing_ok=True)
+
+    def _write(self, piece: bytes) -> None:
+        if self._file is None:
+            self._path.parent.mkdir(mode=0o700, exist_ok=True)
+            self._file = open(self._path, "wb")  # noqa: SIM115 - it stays open until the end of the body
+            self._file.write(b"".join(self._pieces))
+            self._pieces = []
+        self._file.write(piece)
+
+    def _sync(self) -> None:
+        assert self._file is not None
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        self._file = None
+        folder = os.open(self._path.parent, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+async def _on_disk(work: Callable[..., None], *arguments: bytes) -> None:
+    try:
+        await asyncio.to_thread(work, *arguments)
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        raise StoreFailed(f"jobs cannot be kept for now: {reason}", retry_after_s=5.0) from None
+
+
+class StoredBody(Body):
+    """The body of a job that is in a file: each attempt reads it from its start."""
+
+    __slots__ = ("_file", "_path", "_recoded")
+
+    def __init__(self, path: Path, length: int) -> None:
+        super().__init__(None, length=length, source=self._read)
+        self._path = path
+        self._file: BinaryIO | None = None
+        self._recoded = False
+
+    @property
+    def replayable(self) -> bool:
+        """Always, but for one whose bytes a layer changes on the way."""
+        return super().replayable if self._recoded else True
+
+    def recode(self, decode: Callable[[bytes], bytes], *, length: int) -> None:
+        """As for any body; what decodes it does so once."""
+        super().recode(decode, length=length)
+        self._recoded = True
+
+    async def pieces(self) -> AsyncGenerator[bytes, None]:
+        """Give the body from its start."""
+        if not self._recoded:
+            self._forget()
+            self._whole = False
+            self._shut()
+        try:
+            async for piece in super().pieces():
+                yield piece
+        finally:
+            self._shut()
+
+    def close(self) -> None:
+        """Give back what was kept, and the file."""
+        self._shut()
+        super().close()
+
+    def _shut(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    async def _read(self) -> bytes:
+        return await asyncio.to_thread(self._next)
+
+    def _next(self) -> bytes:
+        if self._file is None:
+            self._file = open(self._path, "rb")  # noqa: SIM115 - closed at the end of the attempt
+        return self._file.read(_PIECE)
+
+
+def content_of(body: bytes | None, path: Path, size: int) -> Content:
+    """Give what is passed on to an app that fetches a response."""
+    if body is not None:
+        return Whole(body)
+    made = Generated(_read_file(path))
+    made.length = size
+    return made
+
+
+async def _read_file(path: Path) -> AsyncGenerator[bytes, None]:
+    try:
+        file = await asyncio.to_thread(open, path, "rb")
+    except OSError as error:
+        raise BrokenBody(f"a job's response cannot be read: {error.strerror}") from None
+    try:
+        while piece := await asyncio.to_thread(file.read, _PIECE):
+            yield piece
+    finally:
+        file.close()

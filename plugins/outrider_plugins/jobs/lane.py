@@ -1,0 +1,189 @@
+"""A lane: the deliveries of one integration, a few at a time.
+
+It asks the store for what is due whenever it has room, and sleeps until the next job is. While the breaker
+is open, there is no turn at a limit, or nobody answers, nothing of it is sent: a lane never waits in line
+before a live call. A job that fails comes back by its own schedule, and holds up no other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from time import monotonic, time
+from typing import TYPE_CHECKING
+
+from outrider.config import Jobs as Options
+from outrider.plugin import Integration, spawn
+
+from .database import StoreFailed
+from .delivery import Delivery, Hold
+from .job import DONE, QUEUED, Outcome
+
+if TYPE_CHECKING:
+    from .queue import Queue
+
+LOG = logging.getLogger("outrider.jobs")
+
+#: Seconds: between two tries to write while the disk does not let us, and the longest pause of a lane.
+_AGAIN_S = 1.0
+_LONGEST_PAUSE_S = 30.0
+_IDLE_S = 60.0
+
+
+class Lane:
+    """The jobs of one integration."""
+
+    def __init__(self, name: str, queue: Queue) -> None:
+        self.name = name
+        self._queue = queue
+        self._wake = asyncio.Event()
+        # The mutable state of a lane: what is under way, what of it can still be broken off, what is not to
+        # be begun, and until when nothing is.
+        self.in_flight: dict[int, asyncio.Task[None]] = {}
+        self._sending: set[int] = set()
+        self._barred: set[int] = set()
+        self._paused_until = 0.0
+        self._why = ""
+        self._unreachable = 0
+        self._task = spawn(self._run(), name=f"jobs {name}")
+
+    def __repr__(self) -> str:
+        return f"<Lane {self.name}, {len(self.in_flight)} in flight{', paused' if self.paused else ''}>"
+
+    @property
+    def paused(self) -> str:
+        """Why nothing is sent for now; "" where that is not so."""
+        return self._why if self._paused_until > monotonic() else ""
+
+    def wake(self) -> None:
+        """Look for what is due."""
+        self._wake.set()
+
+    def resume(self) -> None:
+        """End a pause: the target answers again."""
+        self._paused_until, self._unreachable = 0.0, 0
+        self._wake.set()
+
+    @asynccontextmanager
+    async def barred(self, seq: int) -> AsyncIterator[bool]:
+        """Break off the delivery of a job, and begin none meanwhile; whether one was not settled yet."""
+        self._barred.add(seq)
+        try:
+            task, sending = self.in_flight.get(seq), seq in self._sending
+            if task is not None:
+                if sending:
+                    task.cancel()
+                await asyncio.wait([task])
+            yield sending
+        finally:
+            self._barred.discard(seq)
+            self._wake.set()
+
+    async def stop(self, by: float) -> None:
+        """Send nothing new; let what is under way end until then (by `monotonic`), and release the rest."""
+        self._task.cancel()
+        tasks = list(self.in_flight.values())
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=max(0.0, by - monotonic()))
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late)
+
+    async def _run(self) -> None:
+        while True:
+            self._wake.clear()
+            try:
+                wait_s = await self._turn()
+            except StoreFailed:
+                wait_s = _AGAIN_S
+            try:
+                await asyncio.wait_for(self._wake.wait(), wait_s)
+            except TimeoutError:
+                continue
+
+    async def _turn(self) -> float:
+        """Start what is due and has room; give the seconds until there may be more."""
+        integration = self._queue.integration(self.name)
+        if integration is None:
+            return _IDLE_S
+        store = await self._queue.ready()
+        now = time()
+        if await store.overdue(self.name, now, self.in_flight):
+            await store.expire(self.name, now, self.in_flight)
+            return 0.0
+        pause_s = self._paused_until - monotonic()
+        if pause_s > 0:
+            return min(pause_s, _AGAIN_S)
+        # After nobody answered, one job finds out whether somebody does again.
+        room = (1 if self._unreachable else most_at_once(integration)) - len(self.in_flight)
+        if room <= 0:
+            return _AGAIN_S
+        found = await store.due(self.name, now, room, {*self.in_flight, *self._barred})
+        for seq in found:
+            if seq in self._barred:
+                continue
+            self._sending.add(seq)
+            self.in_flight[seq] = spawn(self._deliver(seq), name=f"job of {self.name}")
+        if len(found) == room:
+            return _IDLE_S
+        next_due = await store.next_due(self.name, now)
+        return _IDLE_S if next_due is None else min(_IDLE_S, max(0.0, next_due - time()) + 0.001)
+
+    async def _deliver(self, seq: int) -> None:
+        try:
+            store = await self._queue.ready()
+            row = await store.load(seq)
+            integration, table = self._queue.integration(self.name), self._queue.table
+            if row is None or integration is None or row["until"] <= time():
+                return
+            outcome = await Delivery(table, integration, store, row).run()
+            if isinstance(outcome, Hold):
+                self._pause(outcome.seconds, outcome.why)
+                return
+            self._sending.discard(seq)
+            await self._settle(outcome)
+            if outcome.state == DONE:
+                store.bodies.remove(row["id"], response=False)
+            self._reckon(outcome)
+            self._queue.settled(self.name, row, outcome)
+        except StoreFailed as failed:
+            self._pause(_AGAIN_S, failed.detail)
+        finally:
+            self._sending.discard(seq)
+            self.in_flight.pop(seq, None)
+            self._wake.set()
+
+    async def _settle(self, outcome: Outcome) -> None:
+        """Write down what came of it, however long the disk takes: it must not be sent again meanwhile."""
+        while True:
+            try:
+                store = await self._queue.ready()
+                await store.settle(outcome)
+                return
+            except StoreFailed:
+                await asyncio.sleep(_AGAIN_S)
+
+    def _reckon(self, outcome: Outcome) -> None:
+        """After nobody answered, wait longer each time before the next job asks."""
+        if outcome.reached or outcome.state != QUEUED:
+            if self._unreachable:
+                self.resume()
+            return
+        options = self._queue.options(self.name)
+        self._unreachable += 1
+        pause_s = min(options.base * 2 ** min(self._unreachable - 1, 16), options.cap, _LONGEST_PAUSE_S)
+        self._pause(pause_s, outcome.reason)
+
+    def _pause(self, seconds: float, why: str) -> None:
+        self._paused_until = max(self._paused_until, monotonic() + min(seconds, _LONGEST_PAUSE_S))
+        self._why = why
+
+
+def most_at_once(integration: Integration) -> int:
+    """How many deliveries may be under way: of the slots of a limit, half are left to live calls."""
+    options, limits = integration.config.jobs or Options(), integration.config.limits or ()
+    slots = [max(1, limit.concurrency // 2) for limit in limits if limit.concurrency and not limit.observe]
+    return min(options.concurrency, *slots) if slots else options.concurrency

@@ -1,0 +1,117 @@
+"""The state directory, `server.state_dir`: what outlives the process. It belongs to one at a time.
+
+A lock (flock on `lock`) keeps a second process out. `admin-token` (0600) is what a request must show that
+changes something through the admin listener; the command line reads it there.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .errors import StartError, Unavailable
+from .logs import conceal
+
+if TYPE_CHECKING:
+    from .config import Config
+
+_log = logging.getLogger("outrider")
+
+ADMIN_TOKEN = "admin-token"  # noqa: S105 - the name of a file
+_RETRY_AFTER_S = 5.0
+
+
+def state_dir_of(config: Config) -> Path:
+    """Give where it is; a relative path counts from the folder of the file."""
+    return config.folder / config.server.state_dir
+
+
+class StateDir:
+    """The directory of one process. One that cannot be used is tried again whenever it is asked for."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.admin_token = ""
+        """What a change through the admin listener needs; "" while the directory cannot be used."""
+        self._lock: int | None = None
+
+    def __repr__(self) -> str:
+        return f"<StateDir {self.path}{'' if self._lock is not None else ', closed'}>"
+
+    def open(self) -> None:
+        """Take it at the start. StartError where another process has it.
+
+        Any other reason is a line of the log: most calls need no state.
+        """
+        try:
+            self._acquire()
+        except OSError as error:
+            _log.warning("%s; what needs it is answered with 503 until it can", self._unusable(error).detail)
+
+    def ensure(self) -> Path:
+        """Give the directory, made and locked. Unavailable where that cannot be."""
+        try:
+            self._acquire()
+        except OSError as error:
+            raise self._unusable(error) from None
+        except StartError as taken:
+            raise Unavailable(str(taken), retry_after_s=_RETRY_AFTER_S) from None
+        return self.path
+
+    def close(self) -> None:
+        """Let another process have it."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _acquire(self) -> None:
+        if self._lock is not None:
+            return
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            self._take(file)
+            self.admin_token = self._token()
+        except BaseException:
+            os.close(file)
+            raise
+        conceal(self.admin_token)
+        self._lock = file
+
+    def _take(self, file: int) -> None:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            process = os.pread(file, 32, 0).decode("ascii", "replace").strip()
+            who = f" (process {process})" if process.isdigit() else ""
+            raise StartError(
+                f"server.state_dir {self.path} is in use by another Outrider{who}; "
+                "stop that one, or give this one a state_dir of its own"
+            ) from None
+        os.ftruncate(file, 0)
+        os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
+
+    def _token(self) -> str:
+        path = self.path / ADMIN_TOKEN
+        token = path.read_text("ascii", "replace").strip() if path.exists() else ""
+        if not token:
+            token = secrets.token_urlsafe(32)
+            new = path.with_suffix(".new")
+            new.unlink(missing_ok=True)
+            file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            try:
+                os.write(file, token.encode())
+            finally:
+                os.close(file)
+            new.replace(path)
+        return token
+
+    def _unusable(self, error: OSError) -> Unavailable:
+        reason = (error.strerror or type(error).__name__).lower()
+        return Unavailable(
+            f"server.state_dir {self.path} cannot be used: {reason}", retry_after_s=_RETRY_AFTER_S
+        )
