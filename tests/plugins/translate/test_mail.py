@@ -99,8 +99,8 @@ def test_what_means_nothing_elsewhere_is_not_sent(api: Operation[Mail], request_
 
 
 def test_usual_settings_say_nothing() -> None:
-    """Postmark's own SDKs write them."""
-    plain = _with(APIS[1], MessageStream="outbound", TrackOpens=False, TrackLinks="None")
+    """Postmark's SDKs write them, or null for what was not said."""
+    plain = _with(APIS[1], MessageStream="outbound", TrackOpens=False, TrackLinks="None", Metadata=None)
 
     assert APIS[1].read(plain) == APIS[1].read(APIS[1].example)
 
