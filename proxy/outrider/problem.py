@@ -33,6 +33,8 @@ class Problem:
     detail: str
     integration: str
     outrider_id: str
+    retry_after_s: float | None = None
+    """Seconds until a second try is worth it; told as Retry-After, and no member."""
 
 
 def answer(error: OutriderError, *, id: str, integration: Integration | None) -> Response:
@@ -49,6 +51,7 @@ def answer(error: OutriderError, *, id: str, integration: Integration | None) ->
         detail=detail,
         integration=integration.name if integration is not None else "",
         outrider_id=id,
+        retry_after_s=error.retry_after_s,
     )
     envelope: bytes | None = None
     if integration is not None and integration.target.provider is not None:
@@ -65,8 +68,14 @@ def answer(error: OutriderError, *, id: str, integration: Integration | None) ->
             headers.set(name, value)
     if error.retry_after_s is not None:
         headers.add("Retry-After", str(max(1, math.ceil(error.retry_after_s))))
-    data = json.dumps(asdict(problem)).encode() if envelope is None else envelope
+    data = json.dumps(_members(problem)).encode() if envelope is None else envelope
     return Response(error.status, headers.fields, Whole(data), made_here=True)
+
+
+def _members(problem: Problem) -> dict[str, object]:
+    members = asdict(problem)
+    del members["retry_after_s"]
+    return members
 
 
 def _envelope(provider: Provider, problem: Problem) -> bytes | None:

@@ -37,6 +37,13 @@ class NotJson(Provider):
         return {"error": {problem.status}}
 
 
+class Patient(Provider):
+    name = "patient"
+
+    def error_body(self, problem: Problem) -> Mapping[str, object]:
+        return {"wait": problem.retry_after_s}
+
+
 class Silent(Provider):
     name = "silent"
 
@@ -51,6 +58,13 @@ def body(response: Response) -> object:
     data = response.body.take()
     assert data is not None
     return json.loads(data)
+
+
+def test_a_provider_s_envelope_may_say_when_to_come_back() -> None:
+    """Some SDKs look for it in the body."""
+    response = answer(Limited("slow", retry_after_s=3), id="id-1", integration=integration(Patient()))
+
+    assert body(response) == {"wait": 3}
 
 
 def test_a_problem_has_every_member_of_the_contract() -> None:

@@ -27,12 +27,16 @@ class TestDiscord(Pages, Sdk):
     )
     failure = reply(500, {"message": "oops", "code": 0})
     # It tries five times whatever it is told, so we do not (docs/sdks.md).
-    policy = "retry = { attempts = 1 }"
+    policy = """
+retry = { attempts = 1 }
+limits = [{ rate = "1/d", endpoints = ["GET /api/v10/users/{id}/guilds"], wait = 0 }]
+"""
     tries = limit_tries = 5
 
     def routes(self) -> dict[str, Answer]:
         return {
             "GET /api/v10/users/@me": {"id": "1", "username": "ada"},
+            "GET /api/v10/users/@me/guilds": [],
             "GET /api/v10/guilds/9/members": paged(
                 "after",
                 {"0": [{"user": {"id": "1"}}], "": [{"user": {"id": "1"}}], "1": [{"user": {"id": "2"}}]},
@@ -57,6 +61,13 @@ class TestDiscord(Pages, Sdk):
                 await client.close()
 
         return asyncio.run(asked())
+
+    def test_a_limit_of_ours(self, client: Any) -> None:
+        """Its body says how long to wait, as the SDK wants it: that is asked for as often as any 429."""
+        with pytest.raises(discord.HTTPException) as raised:
+            self.ask(*[lambda client: client.get_guilds(1)] * 2)
+        assert raised.value.status == 429
+        assert len(self.requests) == 2  # the login, and the one that was let through
 
     def call(self, client: Any) -> None:
         assert self.ask()[0]["username"] == "ada"

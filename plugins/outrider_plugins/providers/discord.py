@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from outrider.plugin import Plan, Provider, Published, StatusPage
+from collections.abc import Mapping
+
+from outrider.plugin import Plan, Problem, Provider, Published, StatusPage
 
 _LIMITS = "https://discord.com/developers/docs/topics/rate-limits"
 
@@ -16,7 +18,7 @@ class Discord(Provider):
     documentation = "https://discord.com/developers/docs/reference"
     source = _LIMITS
     as_of = "2026-11-23"
-    unsure = ("error",)
+    unsure = ("error_body", "token_paths")
 
     auth = {"type": "header", "name": "Authorization", "format": "Bot {secret}"}
     secrets = {"value": "DISCORD_BOT_TOKEN"}
@@ -50,3 +52,10 @@ class Discord(Provider):
     )
     sdk = "discord.py"
     sdk_setup = 'discord.http.Route.BASE = "{url}/api/v10"'
+
+    def error_body(self, problem: Problem) -> Mapping[str, object]:
+        """Give the envelope; its SDK takes the seconds to wait after a 429 from the body."""
+        body: dict[str, object] = {"message": f"{problem.detail} ({problem.outrider_id})", "code": 0}
+        if problem.status == 429:
+            body |= {"retry_after": problem.retry_after_s or 1.0, "global": False}
+        return body

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from outrider.plugin import Plan, Provider, Published, Sign, StatusPage
+from outrider.plugin import Plan, Provider, Published, Response, Sign, StatusPage
 
 _USAGE = "https://developers.hubspot.com/docs/developer-tooling/platform/usage-guidelines"
+_ERRORS = "https://developers.hubspot.com/docs/api-reference/error-handling"
 _NUMBERS = "https://developers.hubspot.com/changelog/increasing-our-api-limits"
 _SEARCH = Published("5/s", calls=("POST /crm/v3/objects/{type}/search",), sure=False)
 
@@ -20,9 +21,9 @@ class HubSpot(Provider):
     title = "HubSpot"
     base_url = "https://api.hubapi.com"
     documentation = "https://developers.hubspot.com/docs/api-reference"
-    source = f"{_USAGE}, {_NUMBERS}"
+    source = f"{_USAGE}, {_ERRORS}, {_NUMBERS}"
     as_of = "2026-11-23"
-    unsure = ("error", "limit_headers", "limit_signs", "probe", "retry_signs", "safe_calls")
+    unsure = ("error", "limit_headers", "probe", "quota_signs", "safe_calls")
 
     auth = {"type": "bearer"}
     secrets = {"token": "HUBSPOT_ACCESS_TOKEN"}
@@ -44,9 +45,9 @@ class HubSpot(Provider):
         "X-HubSpot-RateLimit-Daily": "650000",
         "X-HubSpot-RateLimit-Daily-Remaining": "649999",
     }
-    limit_signs = (Sign(477),)  # the account is being moved: Retry-After says for how long
+    limit_signs = (Sign(477),)  # the account is being moved: Retry-After says for how long, up to a day
     quota_signs = (Sign(429, words=('"DAILY"',)),)  # policyName
-    retry_signs = (Sign(423),)  # locked: nothing was done
+    retry_signs = (Sign(423),)  # much at once has locked it: see retry_after
     safe_calls = ("POST /crm/v3/objects/{type}/search", "POST /crm/v3/objects/{type}/batch/read")
     sdk_obeys_retry_after = True
 
@@ -63,3 +64,7 @@ class HubSpot(Provider):
     )
     sdk = "hubspot-api-client"
     sdk_setup = 'hubspot.Client.create(access_token="x", host="{url}")'
+
+    def retry_after(self, response: Response) -> float | None:
+        """Give the seconds that a lock lasts."""
+        return 2.0 if response.status == 423 else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from outrider.plugin import Plan, Provider, Published, StatusPage
 
 _API = "https://developer.paypal.com/api/rest/"
+_LIMITS = "https://developer.paypal.com/api/rate-limiting"
 
 
 class PayPal(Provider):
@@ -15,9 +16,9 @@ class PayPal(Provider):
     base_url = "https://api-m.paypal.com"
     regions = {"sandbox": "https://api-m.sandbox.paypal.com"}
     documentation = _API
-    source = "https://developer.paypal.com/api/rest/reference/idempotency/"
+    source = f"{_LIMITS}, https://developer.paypal.com/api/rest/reference/idempotency/"
     as_of = "2026-11-23"
-    unsure = ("error", "idempotency_header", "probe")
+    unsure = ("error", "idempotency_calls", "probe")
 
     auth = {"type": "oauth2", "grant": "client_credentials", "token_url": "/v1/oauth2/token"}
     secrets = {"client_id": "PAYPAL_CLIENT_ID", "client_secret": "PAYPAL_CLIENT_SECRET"}
@@ -26,10 +27,27 @@ class PayPal(Provider):
 
     plans = {
         "any": Plan(
-            (Published(note="no numbers published; it varies", sure=False),), source=_API, as_of="2026-11-23"
+            (Published(note="no numbers published: they vary; tokens are counted too"),),
+            source=_LIMITS,
+            as_of="2026-11-25",
         )
     }
     idempotency_header = "PayPal-Request-Id"
+    # "Not all APIs support this header": those whose reference has it.
+    idempotency_calls = (
+        "POST /v2/checkout/orders",
+        "POST /v2/checkout/orders/{id}/authorize",
+        "POST /v2/checkout/orders/{id}/capture",
+        "POST /v2/payments/authorizations/{id}/capture",
+        "POST /v2/payments/authorizations/{id}/reauthorize",
+        "POST /v2/payments/captures/{id}/refund",
+        "POST /v1/payments/payouts",
+        "POST /v1/billing/plans",
+        "POST /v1/billing/subscriptions",
+        "POST /v1/catalogs/products",
+        "POST /v3/vault/payment-tokens",
+        "POST /v3/vault/setup-tokens",
+    )
 
     error = {"name": "{code}", "message": "{message}", "debug_id": "{id}"}
     status_page = StatusPage(

@@ -5,19 +5,19 @@ from __future__ import annotations
 from outrider.plugin import Plan, Provider, Published, Sign, StatusPage
 
 _LIMITS = (
-    "https://developer.salesforce.com/docs/atlas.en-us.salesforce_app_limits_cheatsheet.meta"
-    "/salesforce_app_limits_cheatsheet/salesforce_app_limits_platform_api.htm"
+    "https://developer.salesforce.com/docs/platform/salesforce-app-limits-cheatsheet"
+    "/guide/salesforce-app-limits-platform-api.html"
 )
 
 
 def _plan(calls: str, long_ones: int) -> Plan:
     return Plan(
         (
-            Published(calls, note="the base of the edition, without what licences add", sure=False),
-            Published(concurrency=long_ones, counts="calls of 20 s and longer", sure=False),
+            Published(calls, note="what the edition has, without what licences add", sure=False),
+            Published(concurrency=long_ones, counts="calls of 20 s and longer"),
         ),
         source=_LIMITS,
-        as_of="2026-11-23",
+        as_of="2026-11-25",
     )
 
 
@@ -29,8 +29,10 @@ class Salesforce(Provider):
     base_url_form = "https://{domain}.my.salesforce.com"
     documentation = "https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest"
     source = _LIMITS
-    as_of = "2026-11-23"
+    as_of = "2026-11-25"
     unsure = ("auth", "error", "limit_headers", "limit_signs", "probe", "quota_signs", "retry_signs")
+    # "The timeout limit for REST and SOAP API calls is 10 minutes".
+    timeout = {"response": 600.0, "total": 600.0}
 
     auth = {"type": "oauth2", "grant": "client_credentials", "token_url": "/services/oauth2/token"}
     secrets = {"client_id": "SALESFORCE_CLIENT_ID", "client_secret": "SALESFORCE_CLIENT_SECRET"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from outrider.plugin import Plan, Provider, Published, StatusPage
 
 _API = "https://developer.squareup.com/docs/build-basics"
+_LIMITS = "https://developer.squareup.com/forums/t/getting-rate-limited-error-on-a-dev-server/7842"
 
 
 class Square(Provider):
@@ -25,7 +26,9 @@ class Square(Provider):
     probe = "GET /v2/locations"
 
     plans = {
-        "any": Plan((Published(note="no numbers published", sure=False),), source=_API, as_of="2026-11-23")
+        "any": Plan(
+            (Published(note="there are some, and no numbers published"),), source=_LIMITS, as_of="2026-11-25"
+        )
     }
     idempotency_field = "idempotency_key"
 

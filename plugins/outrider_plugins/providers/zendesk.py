@@ -21,9 +21,9 @@ class Zendesk(Provider):
     title = "Zendesk"
     base_url_form = "https://{subdomain}.zendesk.com"
     documentation = "https://developer.zendesk.com/api-reference/"
-    source = _LIMITS
+    source = f"{_LIMITS}, https://developer.zendesk.com/api-reference/ticketing/introduction/#idempotency"
     as_of = "2026-11-23"
-    unsure = ("error", "idempotency_header", "limit_headers", "retry_signs", "token_paths")
+    unsure = ("error", "idempotency_calls", "retry_signs", "token_paths")
 
     auth = {"type": "basic"}
     secrets = {"username": "ZENDESK_USERNAME", "password": "ZENDESK_API_TOKEN"}
