@@ -71,6 +71,7 @@ class Running:
     def _table(self, sdk: type[Sdk]) -> str:
         facts = self._providers[sdk.provider]
         hosts = ", ".join(f'{name} = "{self.further.url}/{name}"' for name in facts.hosts)
+        auth = sdk.auth or ", ".join(f'{key} = "env:SDK_SECRET"' for key in facts.secrets)
         listen = 'listen = "127.0.0.1:0"' if sdk.own_listener else ""
         path = urlsplit(facts.base_url or "").path.rstrip("/")
         return f"""
@@ -78,6 +79,6 @@ class Running:
 provider = "{sdk.provider}"
 base_url = "{self.fake.url}{path}"
 hosts = {{ {hosts} }}
-auth = {{ {sdk.auth} }}
+auth = {{ {auth} }}
 {listen}
 {sdk.policy}"""

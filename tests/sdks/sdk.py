@@ -26,8 +26,8 @@ class Sdk:
     """One SDK with its provider. `call` is one call that reads; the claims below are made of it."""
 
     provider: ClassVar[str]
-    auth: ClassVar[str] = 'token = "env:SDK_SECRET"'
-    """The integration's `auth` table as TOML, without its braces."""
+    auth: ClassVar[str] = ""
+    """The integration's `auth` table as TOML, without its braces, where the provider's `secrets` do not make it."""
     policy: ClassVar[str] = POLICY
     """What else is in its table."""
     own_listener: ClassVar[bool] = False

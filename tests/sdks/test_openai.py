@@ -5,21 +5,8 @@ from typing import Any
 import openai
 
 from outrider.testing import Step, reply, sse, stream
+from sdks.chat import MESSAGES, completion, piece
 from sdks.sdk import Answer, Pages, Sdk, Streams, by_body, paged
-
-MESSAGES = [{"role": "user", "content": "hi"}]
-
-
-def completion(text: str) -> dict[str, Any]:
-    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
-    return {"id": "c1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
-
-
-def piece(text: str) -> bytes:
-    choice = {"index": 0, "delta": {"content": text}, "finish_reason": None}
-    return sse(
-        {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]}
-    )
 
 
 def files(*ids: str, more: bool) -> dict[str, Any]:
@@ -59,7 +46,7 @@ class TestOpenAI(Pages, Streams, Sdk):
         }
 
     def call(self, client: openai.OpenAI) -> None:
-        answer = client.chat.completions.create(model="m", messages=MESSAGES)  # type: ignore[arg-type]
+        answer = client.chat.completions.create(model="m", messages=MESSAGES)
         assert answer.choices[0].message.content == "hello"
 
     def page(self, client: openai.OpenAI) -> None:
@@ -67,7 +54,7 @@ class TestOpenAI(Pages, Streams, Sdk):
 
     def stream(self, client: openai.OpenAI) -> None:
         seen = []
-        for event in client.chat.completions.create(model="m", messages=MESSAGES, stream=True):  # type: ignore[call-overload]
+        for event in client.chat.completions.create(model="m", messages=MESSAGES, stream=True):
             seen.append(event.choices[0].delta.content)
             if len(seen) == 1:
                 self.running.fake.release()

@@ -64,4 +64,5 @@ class OpenRouter(Provider):
     operations = {CHAT: OpenRouterChat()}
     status_page = StatusPage("https://status.openrouter.ai", sure=False)
     sdk = "openrouter"
-    sdk_setup = 'OpenRouter(api_key="x", server_url="{url}/api/v1")'
+    sdk_setup = 'OpenRouter(api_key="x", server_url="{url}/api/v1", retry_config=None)'
+    sdk_note = "Without `retry_config=None` it tries again for an hour after a 5xx, whatever responses say."

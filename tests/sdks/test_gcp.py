@@ -1,0 +1,57 @@
+"""google-cloud-storage against Cloud Storage."""
+
+import json
+
+import pytest
+from google.api_core.exceptions import GoogleAPICallError
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import storage
+
+from outrider.testing import ReceivedRequest, Script, reply
+from sdks.sdk import Answer, Pages, Sdk, paged
+
+
+class TestGoogleCloud(Pages, Sdk):
+    provider = "gcp"
+    auth = 'type = "bearer", token = "env:SDK_SECRET"'
+    names = {"storage": storage, "AnonymousCredentials": AnonymousCredentials}
+    errors = (GoogleAPICallError,)
+    limit = reply(
+        403, {"error": {"code": 403, "message": "slow down", "errors": [{"reason": "rateLimitExceeded"}]}}
+    )
+    failure = reply(500, {"error": {"code": 500, "message": "oops"}})
+
+    def routes(self) -> dict[str, Answer]:
+        return {
+            "GET /storage/v1/b/b": {"name": "b"},
+            "GET /storage/v1/b/b/o": paged(
+                "pageToken",
+                {"": {"items": [{"name": "a"}], "nextPageToken": "p2"}, "p2": {"items": [{"name": "c"}]}},
+            ),
+            "POST /upload/storage/v1/b/b/o": self._begun,
+            "PUT /upload/storage/v1/b/b/o": {"name": "k", "size": "5", "crc32c": "mnG7TA=="},
+        }
+
+    def _begun(self, request: ReceivedRequest) -> Script:
+        location = f"{self.host}/upload/storage/v1/b/b/o?uploadType=resumable&upload_id=u1"
+        return reply(200, b"", {"Location": location})
+
+    def call(self, client: storage.Client) -> None:
+        assert client.get_bucket("b").name == "b"
+
+    def fail(self, client: storage.Client) -> None:
+        """With what the note says: no field of a response keeps it from trying for two minutes."""
+        assert "retry=None" in self.facts.sdk_note
+        with pytest.raises(self.errors):
+            client.get_bucket("b", retry=None)
+
+    def page(self, client: storage.Client) -> None:
+        assert [each.name for each in client.list_blobs("b")] == ["a", "c"]
+
+    def test_a_resumable_upload_stays_with_us(self, client: storage.Client) -> None:
+        """The session is at the `Location` of the first answer."""
+        with client.bucket("b").blob("k").open("wb") as file:
+            file.write(b"hello")
+        *_, first, second = self.requests
+        assert json.loads(first.body) == {"name": "k"}
+        assert (second.method, second.body) == ("PUT", b"hello")
