@@ -9,10 +9,12 @@ from . import wording
 from .config import Retry, secret_refs
 from .errors import Malformed, NotFound
 from .gate import METHODS
+from .provider import LocalProvider
 from .query import without_parameters
 from .wording import seconds
 
 if TYPE_CHECKING:
+    from .config import Breaker
     from .integration import Integration, Target
     from .table import Table
 
@@ -30,6 +32,8 @@ def explain(table: Table, method: str, path: str) -> list[tuple[str, str]]:
 def _lines(integration: Integration, method: str, rest: str) -> Iterator[tuple[str, str]]:
     target, config = integration.target, integration.config
     yield "integration", f"{integration.name}{f' ({config.purpose})' if config.purpose else ''}"
+    if config.status == "draft":
+        yield "status", "draft: a 404 until its secret is set"
     yield "sends", f"{method} {_url(target, rest)}"
     yield "credential", _credential(target)
     yield "endpoint", _endpoint(integration, method, rest)
@@ -40,7 +44,8 @@ def _lines(integration: Integration, method: str, rest: str) -> Iterator[tuple[s
         "breaker",
         "none"
         if breaker is None
-        else f"after {breaker.failures} failures in a row, left alone for {seconds(breaker.open)}",
+        else f"after {breaker.failures} failures in a row{_share(breaker)}, left alone for "
+        f"{seconds(breaker.open)}",
     )
     timeout = target.timeout
     yield (
@@ -58,7 +63,17 @@ def _lines(integration: Integration, method: str, rest: str) -> Iterator[tuple[s
 
 
 def _url(target: Target, rest: str) -> str:
-    return f"{target.where}{without_parameters(rest, target.credential_query)}"
+    rest = without_parameters(rest, target.credential_query)
+    if isinstance(target.provider, LocalProvider):
+        return f"{rest}, {target.where}"
+    base, raw = target.aim(rest)
+    return f"{base.origin}{raw}"
+
+
+def _share(breaker: Breaker) -> str:
+    if breaker.rate is None:
+        return ""
+    return f", or {breaker.rate:.0%} of at least {breaker.minimum} requests in {seconds(breaker.window)}"
 
 
 def _credential(target: Target) -> str:
@@ -69,6 +84,10 @@ def _credential(target: Target) -> str:
     keys = len(target.auth.keys) if target.auth is not None else 0
     if keys > 1:
         return f"{kind}, a pool of {keys} keys that take turns: {refs}"
+    if target.config.auth_pending:
+        return f"{kind}, which no plugin carries: calls are answered with 503"
+    if target.auth is not None and target.auth.passes_credentials:
+        return "the app's own goes through"
     return f"{kind}{f' from {refs}' if refs else ''}"
 
 
