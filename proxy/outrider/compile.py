@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from .clients import Client, Clients
 from .config import BaseUrl, IntegrationConfig, Problem, base_url_of, dotted, load, secret_refs
-from .errors import AttemptFailed, NotFound, OutriderError, Rubbish, StartError, TooSlow, Unavailable
+from .errors import AttemptFailed, NotFound, OutriderError, Rubbish, StartError, TooSlow
 from .events import AttemptDone, Events, tell
 from .exchange import Attempt, Exchange
 from .gate import Hosts, host_of_listener
@@ -144,13 +144,11 @@ class Compiler:
         layers = self._layers("outrider_target_layers", name, OUTER, target=target, events=events)
         innermost: AttemptSend
         upstreams: list[Upstream] = []
-        if section.auth_pending:
-            innermost = _without_credential(section.auth_type or "")
-        elif isinstance(provider, LocalProvider):
+        if isinstance(provider, LocalProvider):
             innermost = _timed(provider.serve, target.timeout)
         else:
             kind = UpgradingUpstream if section.websocket else Upstream
-            tls = self._tls(section)
+            target.tls = tls = self._tls(section)
             for place in target.places:
                 upstreams.append(kind(target, place, tls=tls, own_ports=self._own_ports))
             innermost = upstreams[0].send
@@ -388,13 +386,3 @@ def _timed(serve: AttemptSend, timeout: Timeout) -> AttemptSend:
             attempt.exchange.upstream_s += monotonic() - started
 
     return served
-
-
-def _without_credential(auth_type: str) -> AttemptSend:
-    async def refused(attempt: Attempt) -> Response:
-        raise Unavailable(
-            f"no plugin carries auth type '{auth_type}', so there is no credential to put on",
-            retry_after_s=60,
-        )
-
-    return refused

@@ -15,6 +15,7 @@ from .provider import LocalProvider
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from ssl import SSLContext
 
     from .auth import AuthType, Credential
     from .config import BaseUrl, IntegrationConfig, SecretRef
@@ -61,8 +62,7 @@ class Target:
         self.config = config
         self.base = base
         self.provider = provider
-        # An auth type that no plugin carries puts nothing on: the call is answered with 503.
-        self.auth: AuthType | None = None if config.auth_pending else config.auth  # type: ignore[assignment]
+        self.auth: AuthType | None = config.auth  # type: ignore[assignment]
         self.timeout = _timeout(config, provider)
         self.on = On(config.on)
         """What is done on an error of this target."""
@@ -77,6 +77,8 @@ class Target:
         headers, query = _credential_places(self.auth, provider)
         self.credential_headers: frozenset[bytes] = headers
         self.credential_query: frozenset[str] = query
+        self.tls: SSLContext | None = None
+        """Its own authority and certificate, where `tls` is given; set by the compiler."""
         self.credential: Credential | None = None
         """What can be renewed after a 401; its auth type puts it here at load."""
         self.incident: Incident | None = None

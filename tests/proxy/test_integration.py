@@ -83,13 +83,6 @@ def test_with_pass_the_apps_credential_goes_through() -> None:
     assert target(auth=Pass()).request_filter.apply(sent) == sent[:2]
 
 
-def test_an_auth_type_that_comes_later_puts_nothing_on() -> None:
-    """And the app's own credential is taken off all the same."""
-    found = target(auth=Pass(), auth_pending=True)
-
-    assert (found.auth, found.credential_headers) == (None, ALWAYS)
-
-
 def test_reprs_say_where_and_no_secret() -> None:
     """What a person debugs."""
     found = target(auth=Bearer(token=(REF,)))

@@ -11,7 +11,10 @@ from functools import partial
 
 from outrider.plugin import Attempt, AuthType, Layer, Stage, Target, hookimpl
 
-from .oauth2 import OAuth2, settle
+from .fetched import settle
+from .github_app import GitHubApp
+from .google_account import GoogleAccount
+from .oauth2 import OAuth2
 from .signature import Hmac
 from .sigv4 import SigV4
 from .static import Basic, Bearer, Header, NoAuth, Pass, Query, Several
@@ -27,6 +30,8 @@ def outrider_auth_types() -> Mapping[str, type[AuthType]]:
         "headers": Several,
         "query": Query,
         "oauth2": OAuth2,
+        "github_app": GitHubApp,
+        "google": GoogleAccount,
         "hmac": Hmac,
         "sigv4": SigV4,
         "none": NoAuth,

@@ -7,25 +7,19 @@ import json
 import math
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from time import time
 from typing import Literal, Self
 from urllib.parse import parse_qsl, quote, urlencode
-from weakref import WeakValueDictionary
 
 from pydantic import Field, model_validator
 
 from outrider.plugin import (
-    Attempt,
-    AttemptSend,
-    AuthType,
     DocumentRef,
-    Exchange,
     Fetched,
     NameOrSecretRef,
     OutriderError,
-    Response,
     SecretRef,
     Target,
     Text,
@@ -36,8 +30,9 @@ from outrider.plugin import (
 )
 from outrider_plugins.limits.learned import retry_after
 
+from .fetched import FetchedToken
 from .kept import Kept, Stored, digest
-from .tokens import Grant, Refused, Token, TokenSource
+from .tokens import Grant, Refused, Token
 
 #: Seconds that an assertion of ours is good for; RFC 7523 asks for little.
 ASSERTION_S = 300
@@ -53,11 +48,8 @@ _CODE = re.compile(r"[a-z_]{1,40}")
 _TOKEN = re.compile(r"[!-~]+")
 _JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
-#: One for each credential: a reload, and integrations that share one, go on with the token there is.
-_SOURCES: WeakValueDictionary[object, TokenSource] = WeakValueDictionary()
 
-
-class OAuth2(AuthType):
+class OAuth2(FetchedToken):
     """`[integrations.NAME.auth]` with `type = "oauth2"`: a Bearer token that is fetched.
 
     ```toml
@@ -105,62 +97,9 @@ class OAuth2(AuthType):
             raise ValueError(f'grant "{self.grant}" needs {" and ".join(missing)} too')
         return self
 
-    @property
-    def headers(self) -> tuple[str, ...]:
-        """The field it puts on."""
-        return ("authorization",)
-
-    @property
-    def renews(self) -> bool:
-        """After a 401 another token is fetched."""
-        return True
-
-    def wrap(self, target: Target, send: AttemptSend) -> AttemptSend:
-        """Put a token on that is good now."""
-        grant = OAuth2Grant(self, target)
-        source = _SOURCES.setdefault((self, grant.url, target.token_dir), TokenSource())
-        target.credential = _Credential(source, grant)
-        ready = source.ready
-
-        async def authorized(attempt: Attempt) -> Response:
-            exchange = attempt.exchange
-            exchange.credential = ready(grant) or await source.wait(grant, exchange.deadline)
-            attempt.fields.append(source.field)
-            return await send(attempt)
-
-        return authorized
-
-
-async def settle() -> None:
-    """Wait until no token is under way."""
-    for source in list(_SOURCES.values()):
-        await source.settled()
-
-
-class _Credential:
-    """What the retry layer and the console know of it."""
-
-    times = 1
-
-    def __init__(self, source: TokenSource, grant: OAuth2Grant) -> None:
-        self._source = source
-        self._grant = grant
-
-    def replaces(self, status: int) -> bool:
-        """Whether the error table wants another token."""
-        return "refresh" in self._grant.target.on.status(status)
-
-    async def renew(self, exchange: Exchange) -> bool:
-        """Get another token than the one that was refused."""
-        return await self._source.renew(self._grant, exchange.credential, exchange.deadline)
-
-    def rests_s(self, exchange: Exchange) -> float | None:
-        """A limit is the target's."""
-        return None
-
-    def describe(self) -> dict[str, object]:
-        """Say how the token stands."""
-        return self._source.describe()
+    def grant_of(self, target: Target) -> Grant:
+        """Give how it is asked for."""
+        return OAuth2Grant(self, target)
 
 
 class OAuth2Grant(Grant):
@@ -178,6 +117,11 @@ class OAuth2Grant(Grant):
             self._kept = Kept(
                 Path(target.token_dir), f"{self.url} {options.client_id} {options.refresh_token}"
             )
+
+    @property
+    def identity(self) -> object:
+        """Whom it asks, and where it keeps what it gets."""
+        return self.url, self.target.token_dir
 
     def stamp(self) -> object:
         """Change with the secrets, and with what another process has kept."""
@@ -250,8 +194,16 @@ class OAuth2Grant(Grant):
         elif secret or options.grant == "refresh_token":
             form = {**form, "client_id": client, "client_secret": secret or None}
         body = urlencode({key: value for key, value in form.items() if value}).encode()
-        answer = await fetch("POST", self.url, headers=fields, body=body, timeout_s=TIMEOUT_S)
-        return _answered(answer, self.url.authority, self._wall())
+        own = self.url.authority == self.target.base.authority
+        answer = await fetch(
+            "POST",
+            self.url,
+            headers=fields,
+            body=body,
+            timeout_s=TIMEOUT_S,
+            tls=self.target.tls if own else None,
+        )
+        return answered(answer, self.url.authority, self._wall())
 
     def _assertion(self) -> str:
         """Sign a JWT that says who asks (RFC 7523 section 3)."""
@@ -274,19 +226,26 @@ class OAuth2Grant(Grant):
         return self.target.secret(ref).value if isinstance(ref, SecretRef) else ref or ""
 
 
-def sign(key: str, claims: Mapping[str, object], headers: Mapping[str, str] | None = None) -> str:
+def sign(
+    key: str,
+    claims: Mapping[str, object],
+    headers: Mapping[str, str] | None = None,
+    *,
+    by: Sequence[str] = ("RS256", "ES256", "EdDSA"),
+) -> str:
     """Sign a JWT with a PEM key, by the algorithm that the key is of. Refused where it is no such key."""
     import jwt  # its cryptography is 10 MB that only those who sign need
 
-    for algorithm in ("RS256", "ES256", "EdDSA"):
+    for algorithm in by:
         try:
             return jwt.encode(dict(claims), key, algorithm, headers=dict(headers or {}))
         except (jwt.InvalidKeyError, TypeError, ValueError):
             continue
-    raise Refused("private_key is no RSA, EC or Ed25519 key in PEM")
+    kinds = {"RS256": "RSA", "ES256": "EC", "EdDSA": "Ed25519"}
+    raise Refused(f"private_key is no {' or '.join(kinds[one] for one in by)} key in PEM")
 
 
-def _answered(answer: Fetched, where: str, now: float) -> Mapping[str, object]:
+def answered(answer: Fetched, where: str, now: float) -> Mapping[str, object]:
     """Read the answer of a token endpoint. No text of it is repeated but an error code of the standard."""
     text = answer.body.decode("utf-8", "replace")
     said: object

@@ -68,6 +68,11 @@ class Grant(ABC):
 
     target: Target
 
+    @property
+    @abstractmethod
+    def identity(self) -> object:
+        """Give what tells its tokens apart from those of another target with the same options."""
+
     @abstractmethod
     async def ask(self, known: Token | None) -> Token:
         """Ask for a token other than `known`. Refused, or an OutriderError for a failure in passing."""

@@ -73,9 +73,6 @@ def authentication_method(target: Target) -> str:
     dressed = getattr(options, "format", "{secret}")
     if dressed != "{secret}":
         how = f", as {code(dressed)}"
-    pending = (
-        "; no plugin carries this yet: calls are answered with 503" if target.config.auth_pending else ""
-    )
     where = several(places) or "the request"
     keys = keys_of(target)
     pool = (
@@ -83,7 +80,7 @@ def authentication_method(target: Target) -> str:
         if keys
         else ""
     )
-    return f"{authentication(target)} in {where}{how}, put on by Outrider{pool}{pending}"
+    return f"{authentication(target)} in {where}{how}, put on by Outrider{pool}"
 
 
 def keys_of(target: Target) -> int:

@@ -8,7 +8,6 @@ from typing import Any
 
 from .lines import KeyPath
 from .options import Options
-from .pending import PENDING_AUTH_TYPES
 from .problems import Report, did_you_mean
 from .read import read_table
 from .vocabulary import Vocabulary
@@ -20,7 +19,6 @@ class Auth:
 
     type: str
     options: Options | None
-    pending: bool
 
 
 def read_auth(
@@ -35,7 +33,7 @@ def read_auth(
         return None
     if usual and raw.get("type", usual["type"]) == usual["type"]:
         raw = {**usual, **raw}
-    types = {**PENDING_AUTH_TYPES, **vocabulary.auth_types}
+    types = vocabulary.auth_types
     known = ", ".join(sorted(types))
     if "type" not in raw:
         report.problem((*path, "type"), f"is missing; write one of {known}")
@@ -49,4 +47,4 @@ def read_auth(
         return None
     options = read_table(types[type_], {key: raw[key] for key in raw if key != "type"}, path, report)
     good = options is not None and path not in report.bad
-    return Auth(type_, options if good else None, type_ not in vocabulary.auth_types)
+    return Auth(type_, options if good else None)

@@ -101,7 +101,7 @@ class IntegrationConfig(Options):
     listen = "127.0.0.1:8090"            # a listener of its own
     ```
 
-    A table that was not given is None. `name`, `auth_type`, `auth_pending`, `limits_of_plan` and `tables` are
+    A table that was not given is None. `name`, `auth_type`, `limits_of_plan` and `tables` are
     no keys of the file: they are the table's name, what its `auth` table says, whether `limits` are what the
     provider publishes for `plan`, and the tables that plugins claim.
     """
@@ -130,7 +130,6 @@ class IntegrationConfig(Options):
     status_page: StatusFeed | None = Field(None, examples=[{"ask": False}])
     auth: InstanceOf[Options] | None = None
     auth_type: str | None = None
-    auth_pending: bool = False
     limits_of_plan: bool = False
     limits: tuple[Limit, ...] | None = Field(None, examples=[[{"rate": "25/s"}]])
     retry: Retry | None = Field(None, examples=[{"attempts": 4}])
@@ -142,7 +141,7 @@ class IntegrationConfig(Options):
     tables: dict[str, InstanceOf[Options]] = Field(default_factory=dict)
 
 
-MADE_BY_US = frozenset({"name", "auth_type", "auth_pending", "limits_of_plan", "tables"})
+MADE_BY_US = frozenset({"name", "auth_type", "limits_of_plan", "tables"})
 """The fields of IntegrationConfig that are no keys of the file."""
 
 INTEGRATION_KEYS = tuple(key for key in IntegrationConfig.model_fields if key not in MADE_BY_US)

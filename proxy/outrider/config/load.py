@@ -11,7 +11,6 @@ from pathlib import Path
 from .checks import check
 from .integration import Config
 from .lines import KeyPath, Lines
-from .notes import note_pending
 from .problems import Problem, Report, dotted
 from .tables import read_tables
 from .vocabulary import Vocabulary
@@ -76,7 +75,6 @@ def loads(text: str, vocabulary: Vocabulary, *, file: str = "config.toml", folde
     report = Report(file, lines)
     config = read_tables(raw, folder, vocabulary, report)
     check(config, raw, vocabulary, report)
-    note_pending(config, report)
     good, partial = (None, _partial(config, report)) if report.problems else (config, None)
     return Loaded(file, good, report.problems, report.notes, lines, text, partial)
 

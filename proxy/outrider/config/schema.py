@@ -12,7 +12,6 @@ from pydantic_core import core_schema
 from .alerts import Alerts
 from .integration import MADE_BY_US, IntegrationConfig
 from .parsed import Parsed
-from .pending import PENDING_AUTH_TYPES
 from .server import Client, Document, Server
 from .vocabulary import Vocabulary
 
@@ -34,7 +33,7 @@ class _Generator(GenerateJsonSchema):
 
 def json_schema(vocabulary: Vocabulary) -> dict[str, Any]:
     """Give a JSON Schema (draft 2020-12) of the whole file, with what the plugins claim."""
-    auth_types = {**PENDING_AUTH_TYPES, **vocabulary.auth_types}
+    auth_types = vocabulary.auth_types
     models: list[type[BaseModel]] = [Server, Document, Alerts, Client, IntegrationConfig]
     models += {*auth_types.values(), *vocabulary.tables.values()}
     wanted: list[tuple[type[BaseModel], JsonSchemaMode]] = [(model, "validation") for model in models]

@@ -73,7 +73,7 @@ def _read_integration(
     provider = vocabulary.providers.get(named) if isinstance(named, str) else None
     usual = provider.auth if provider is not None else {}
     if "auth" in raw and (auth := read_auth(raw["auth"], (*path, "auth"), vocabulary, report, usual)):
-        made |= {"auth": auth.options, "auth_type": auth.type, "auth_pending": auth.pending}
+        made |= {"auth": auth.options, "auth_type": auth.type}
     tables: dict[str, Options] = {}
     for key in raw.keys() & vocabulary.tables.keys():
         table = read_table(vocabulary.tables[key], raw[key], (*path, key), report)

@@ -9,7 +9,7 @@ from outrider.config import BaseUrl
 from outrider.errors import Unreachable
 from outrider.headers import Headers
 from outrider.transport import Fetched
-from outrider_plugins.auth.oauth2 import OAuth2, _answered, _token
+from outrider_plugins.auth.oauth2 import OAuth2, _token, answered
 from outrider_plugins.auth.tokens import Refused
 
 OAUTH2 = {"token_url": "https://a/token", "client_id": "me"}
@@ -77,7 +77,7 @@ def test_what_is_refused_for_good(code: str, status: int) -> None:
     body = json.dumps({"error": code, "error_description": "secret"}).encode()
 
     with pytest.raises(Refused, match=f"^login.example says {code}$"):
-        _answered(Fetched(status, Headers(), body), "login.example", 0.0)
+        answered(Fetched(status, Headers(), body), "login.example", 0.0)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_what_is_refused_for_good(code: str, status: int) -> None:
 def test_what_may_pass(status: int, body: bytes, said: str) -> None:
     """Everything else, with the time that Retry-After gives."""
     with pytest.raises(Unreachable, match=f"^{said}$") as raised:
-        _answered(Fetched(status, Headers([(b"Retry-After", b"7")]), body), "login.example", 0.0)
+        answered(Fetched(status, Headers([(b"Retry-After", b"7")]), body), "login.example", 0.0)
 
     assert raised.value.retry_after_s == 7.0
 
@@ -109,7 +109,7 @@ def test_an_answer_without_a_token(said: dict[str, object]) -> None:
 
 def test_a_form_is_an_answer_too() -> None:
     """Some servers answer so whatever `Accept` says."""
-    said = _answered(Fetched(200, Headers(), b"access_token=abc&expires_in=60"), "login.example", 0.0)
+    said = answered(Fetched(200, Headers(), b"access_token=abc&expires_in=60"), "login.example", 0.0)
 
     token, rotated = _token(said)
 

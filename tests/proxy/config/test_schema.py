@@ -35,7 +35,6 @@ def test_the_schema_takes_the_contracts_example(validator, example):
         'integrations.a = { base_url = "http://[::1]:80/x", timeout = { total = 3 } }',
         'integrations.a.auth = { type = "basic", username = "me", password = "env:P" }',
         'integrations.a.auth = { type = "pass" }',
-        'integrations.a.auth = { type = "github_app", app_id = 1, installation_id = 2, private_key = "env:K" }',
         'integrations.a.on = { "401" = ["pass"], "5xx" = ["retry"], limited = ["queue"] }',
         'integrations.a.fallback = { message = { body = "sorry", headers = { X-A = "b" } }, paths = { "/a" = "/b" } }',
     ],

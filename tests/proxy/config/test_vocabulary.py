@@ -20,4 +20,4 @@ def test_a_plugin_cannot_take_a_key_of_the_contract(name):
 def test_the_keys_of_an_integration_are_those_of_the_file():
     """What we make ourselves is none of them."""
     assert {"provider", "auth", "retry"} <= set(INTEGRATION_KEYS)
-    assert {"name", "auth_type", "auth_pending", "tables"}.isdisjoint(INTEGRATION_KEYS)
+    assert {"name", "auth_type", "tables"}.isdisjoint(INTEGRATION_KEYS)
