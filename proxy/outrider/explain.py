@@ -84,8 +84,6 @@ def _credential(target: Target) -> str:
     keys = len(target.auth.keys) if target.auth is not None else 0
     if keys > 1:
         return f"{kind}, a pool of {keys} keys that take turns: {refs}"
-    if target.config.auth_pending:
-        return f"{kind}, which no plugin carries: calls are answered with 503"
     if target.auth is not None and target.auth.passes_credentials:
         return "the app's own goes through"
     return f"{kind}{f' from {refs}' if refs else ''}"
