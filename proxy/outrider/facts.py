@@ -60,9 +60,9 @@ class Published:
         words += [f"burst {self.burst}"] if self.burst else []
         words += [f"{self.concurrency} at once"] if self.concurrency else []
         said = ", ".join(words) or "no number published"
-        said += f" {self.counts}" if self.counts != "calls" else ""
+        said += f"{'' if words else ' of'} {self.counts}" if self.counts != "calls" else ""
         said += f" per {self.per}" if self.per else ""
-        said += f" for {', '.join(self.calls)}" if self.calls else ""
+        said += f" for {_few(self.calls)}" if self.calls else ""
         return said + (f" ({self.note})" if self.note else "") + ("" if self.sure else " (unsure)")
 
 
@@ -104,6 +104,12 @@ class Sign:
             if given is None or (colon and given.strip() != value.strip()):
                 return False
         return not self.words or any(word in response.text for word in self.words)
+
+    def __str__(self) -> str:
+        said = [f"{self.status or 'any status'}"]
+        said += [f"with {self.field}"] if self.field else []
+        said += [f"that says {' or '.join(self.words)}"] if self.words else []
+        return " ".join(said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +157,11 @@ class Urls:
     call: str
     """`"POST /api/files.getUploadURLExternal"`; `"GET"` for every GET, `""` for every call."""
     fields: tuple[str, ...]
+
+
+def _few(calls: tuple[str, ...]) -> str:
+    more = f" and {len(calls) - 3} more" if len(calls) > 4 else ""
+    return ", ".join(calls[:3] if more else calls) + more
 
 
 def _rate(text: str) -> Rate:

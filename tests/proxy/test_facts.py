@@ -36,6 +36,21 @@ def test_a_published_limit_reads_well() -> None:
     assert str(published) == "90000/m tokens per model (tier 1) (unsure)"
 
 
+def test_a_published_limit_of_many_calls_names_a_few() -> None:
+    """The others are counted."""
+    calls = tuple(f"GET /v1/{name}" for name in "abcde")
+
+    assert str(Published("2/s", calls=calls)) == "2/s for GET /v1/a, GET /v1/b, GET /v1/c and 2 more"
+    assert str(Published(counts="tasks")) == "no number published of tasks"
+
+
+def test_a_sign_reads_well() -> None:
+    """As the page of providers has it."""
+    assert str(Sign(429)) == "429"
+    assert str(Sign(403, field="Retry-After")) == "403 with Retry-After"
+    assert str(Sign(words=("spent", "over"))) == "any status that says spent or over"
+
+
 @pytest.mark.parametrize(
     ("sign", "seen"),
     [

@@ -145,6 +145,8 @@ class Adding:
             yield f"{what}; until then the integration is a draft, and not routed"
         if line := point(self._provider, self._name, config.server):
             yield f"point {self._provider.sdk or 'the application'} at it: {line}"
+            if self._provider.sdk_note:
+                yield self._provider.sdk_note.replace("{url}", url)
         elif url:
             yield f"point the application at it: its base URL is {url}"
 

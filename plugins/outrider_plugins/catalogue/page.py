@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from outrider.plugin import LocalProvider
 
 if TYPE_CHECKING:
-    from outrider.plugin import Provider
+    from outrider.plugin import Provider, Sign
     from outrider.registry import Registry
 
 _HEAD = """\
@@ -73,13 +73,18 @@ def facts_of(provider: type[Provider], setup: str, *, marked: bool = False) -> l
             several((*provider.credential_headers, *(f"?{q}" for q in provider.credential_query))),
         ),
         ("Checked by", code(provider.probe) if provider.probe else ""),
+        ("Also refuses a key by", _signs(provider.refusal_signs)),
         *_limits(provider),
+        ("Also limits by", _signs(provider.limit_signs)),
+        ("Not tried again", _signs(provider.quota_signs)),
+        ("Always tried again", _signs(provider.retry_signs)),
         ("Idempotency", _idempotency(provider, code)),
         ("Reads that are POSTs", several(provider.safe_calls)),
         ("Stands in for others", several(tuple(provider.operations))),
         ("Status page", provider.status_page.url if provider.status_page is not None else ""),
         ("SDK", provider.sdk),
         ("Point it", code(setup) if setup else ""),
+        ("Beside it", provider.sdk_note.replace("{url}", _URL.format(provider.name))),
         ("Unsure", several(provider.unsure)),
         (
             "Facts of",
@@ -93,6 +98,10 @@ def _limits(provider: type[Provider]) -> Iterator[tuple[str, str]]:
     for name, plan in provider.plans.items():
         said = "; ".join(str(one) for one in plan.limits)
         yield f'Limits, plan "{name}"', f"{said}. Read {plan.as_of}, {plan.source}"
+
+
+def _signs(signs: tuple[Sign, ...]) -> str:
+    return "; ".join(str(sign) for sign in signs)
 
 
 def _stripped(provider: type[Provider]) -> tuple[str, ...]:

@@ -57,3 +57,4 @@ class Algolia(Provider):
         'config.hosts = HostsCollection([Host("{url}".removeprefix("http://"), scheme="http")]); '
         "client = SearchClientSync.create_with_config(config)"
     )
+    sdk_note = "After a 5xx it sets its only host aside for five minutes."

@@ -52,6 +52,10 @@ class Discord(Provider):
     )
     sdk = "discord.py"
     sdk_setup = 'discord.http.Route.BASE = "{url}/api/v10"'
+    sdk_note = (
+        "A community's. It tries a 429, 500, 502, 504 or 524 five times, whatever it is told: write "
+        "`retry = { attempts = 1 }` in the integration."
+    )
 
     def error_body(self, problem: Problem) -> Mapping[str, object]:
         """Give the envelope; its SDK takes the seconds to wait after a 429 from the body."""

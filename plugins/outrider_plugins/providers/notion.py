@@ -52,6 +52,7 @@ class Notion(Provider):
     status_page = StatusPage("https://www.notion-status.com", sure=False)
     sdk = "notion-client"
     sdk_setup = 'notion_client.Client(auth="x", base_url="{url}", retry=False)'
+    sdk_note = "A community's. Without `retry=False` it tries three times, whatever it is told."
 
     def error_body(self, problem: Problem) -> Mapping[str, object]:
         """Give the envelope with a code that its SDK knows."""

@@ -55,3 +55,4 @@ class PayPal(Provider):
     )
     sdk = "paypal-server-sdk"
     sdk_setup = 'Configuration.environments[Environment.SANDBOX][Server.DEFAULT] = "{url}"'
+    sdk_note = "Or `Environment.PRODUCTION`, whichever the client is made with."

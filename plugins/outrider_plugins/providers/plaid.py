@@ -64,3 +64,4 @@ class Plaid(Provider):
     )
     sdk = "plaid-python"
     sdk_setup = 'plaid.ApiClient(plaid.Configuration(host="{url}"))'
+    sdk_note = "Leave out `api_key`: what stands in a body as `client_id` and `secret` is not taken off."

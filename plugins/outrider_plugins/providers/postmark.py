@@ -42,5 +42,5 @@ class Postmark(Provider):
         sure=False,
     )
     sdk = "postmarker"
-    # It drops the path of a base URL. A community's: there is no official one for Python.
     sdk_setup = 'PostmarkClient(server_token="x", root_api_url="{own_url}/")'
+    sdk_note = "A community's. It drops the path of a base URL, so it needs a host or a listener of its own."

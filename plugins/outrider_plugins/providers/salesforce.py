@@ -53,5 +53,5 @@ class Salesforce(Provider):
         shape="json",
     )
     sdk = "simple-salesforce"
-    # A community's. It insists on https: `through` is in docs/sdks.md.
     sdk_setup = 'Salesforce(instance="x", session_id="x", session=through("{url}"))'
+    sdk_note = "A community's. It insists on https: `through` is in docs/sdks.md."

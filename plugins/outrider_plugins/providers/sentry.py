@@ -54,5 +54,7 @@ class Sentry(Provider):
         shape="statuspage",
     )
     sdk = "sentry-sdk"
-    # The public key of the DSN, and its project.
     sdk_setup = 'sentry_sdk.init(dsn="{url}/42".replace("://", "://PUBLIC_KEY@"))'
+    sdk_note = (
+        'The key and the project of the DSN; the integration is one of the intake, with `auth.type = "pass"`.'
+    )

@@ -59,8 +59,8 @@ class Shopify(Provider):
         shape="statuspage",
     )
     sdk = "ShopifyAPI"
-    # After activate_session, which sets the shop's own address.
     sdk_setup = 'shopify.ShopifyResource.site = "{url}/admin/api/2026-07"'
+    sdk_note = "After `activate_session`, which sets the shop's own address."
 
     def limited(self, response: Response) -> bool:
         """Whether it is a 429, a 430, or GraphQL's THROTTLED."""

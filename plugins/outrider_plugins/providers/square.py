@@ -37,5 +37,8 @@ class Square(Provider):
         "https://issquareup.com", feed="https://issquareup.com/api/v2/status.json", shape="statuspage"
     )
     sdk = "squareup"
-    # And request_options={"max_retries": 0} in each call: else it tries each three times, a POST too.
     sdk_setup = 'Square(token="x", base_url="{url}")'
+    sdk_note = (
+        "It tries each call three times, a POST too, whatever it is told: "
+        '`request_options={"max_retries": 0}` on a call turns that off.'
+    )

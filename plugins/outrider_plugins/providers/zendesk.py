@@ -59,9 +59,9 @@ class Zendesk(Provider):
     )
     status_page = StatusPage("https://status.zendesk.com", sure=False)
     sdk = "zenpy"
-    # A community's. It insists on https (`through` is in docs/sdks.md), and on its host's name in each URL.
     sdk_setup = (
         'subdomain, _, domain = "{url}".split("/")[2].rpartition("."); client = Zenpy('
         'domain=domain, subdomain=subdomain, email="x", token="x", session=through("{url}"))'
     )
+    sdk_note = "A community's. It insists on https: `through` is in docs/sdks.md."
     sdk_obeys_retry_after = True
