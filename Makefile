@@ -4,10 +4,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long test-sdks lint bench clean
+.PHONY: help run test test-long test-sdks lint observability bench clean
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
 run: $(VENV)/run ## Serve config.toml on http://127.0.0.1:8080
 	$(BIN)/outrider run
@@ -16,7 +16,7 @@ run: $(VENV)/run ## Serve config.toml on http://127.0.0.1:8080
 test: $(VENV)/dev ## Run every test but the long groups
 	$(BIN)/python -m pytest -q -m "not long" -n 4 --dist loadfile
 
-test-long: $(VENV)/dev ## Run the long groups: browser, benchmark, memory
+test-long: $(VENV)/dev ## Run the long groups: browser, benchmark, memory, Prometheus
 	$(BIN)/python -m pytest -q -m long
 
 test-sdks: $(VENV)/sdks ## Run the official SDKs through Outrider
@@ -26,6 +26,10 @@ lint: $(VENV)/dev ## ruff and mypy --strict
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+observability: $(VENV)/dev ## Make the dashboard; let promtool check and test the rules
+	$(BIN)/python observability/dashboard.py
+	cd observability && promtool check config prometheus.yml && promtool test rules outrider.rules.test.yml
 
 bench: $(VENV)/bench ## CPU for each request beside nginx, HAProxy and Envoy
 	$(BIN)/python bench/run.py

@@ -7,10 +7,14 @@ Alertmanager.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
 from aiohttp import web
+from prometheus_client import REGISTRY
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from outrider.plugin import App, Events, hookimpl
 
@@ -21,6 +25,20 @@ from .shapes import plain
 
 BOOK = Book()
 """Across reloads."""
+
+
+class OnNow(Collector):
+    """The metric: how many are on. Integrations are of the configuration, kinds are a fixed set."""
+
+    def collect(self) -> Iterable[Metric]:
+        """Count them, as they are now."""
+        family = GaugeMetricFamily("outrider_alerts", "Alerts that are on.", labels=["integration", "kind"])
+        for labels, count in Counter((alert.integration, alert.kind) for alert in BOOK.on).items():
+            family.add_metric(labels, count)
+        return [family]
+
+
+REGISTRY.register(OnNow())
 
 
 @hookimpl
