@@ -19,7 +19,6 @@ from aiohttp.http_exceptions import BadHttpMethod, HttpProcessingError
 from . import gate
 from .clients import CLIENT_FIELD, bearer_or_basic
 from .connection import (
-    END_OF_HEAD,
     MAX_FIELDS,
     MAX_LINE,
     has_request_line,
@@ -29,6 +28,7 @@ from .connection import (
     unknown_method,
 )
 from .errors import Malformed, NotFound, OutriderError, Unauthorized
+from .heads import END_OF_HEAD
 from .ids import exchange_id
 from .listener import open_socket
 from .problem import answer

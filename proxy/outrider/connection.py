@@ -22,6 +22,7 @@ from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 
 from . import departure
 from .errors import BrokenBody, Malformed, OutriderError, StartError
+from .heads import END_OF_HEAD, Head
 
 if TYPE_CHECKING:
     from .listener import Listener
@@ -37,7 +38,6 @@ KEEP_ALIVE_S = 75.0
 LINGER_S = 2.0
 LINGER_BYTES = 1024 * 1024
 READ_BUFFER = 64 * 1024
-END_OF_HEAD = b"\r\n\r\n"
 _RESET = struct.pack("ii", 1, 0)
 
 _REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32} \S+ HTTP/1\.[01]\r?\n")
@@ -52,13 +52,18 @@ def require_c_parser() -> None:
         )
 
 
-Handle: TypeAlias = "Callable[[Connection, RawRequestMessage | Malformed, StreamReader], Awaitable[bool]]"
+#: A body is bytes where all of it came along with a head that is known.
+Handle: TypeAlias = (
+    "Callable[[Connection, Head | RawRequestMessage | Malformed, StreamReader | bytes], Awaitable[bool]]"
+)
 
 
 class Connection(web.RequestHandler):
     """One connection of an app. `handle` answers each request and says whether there may be another."""
 
     __slots__ = (
+        "_between",
+        "_body_left",
         "_expected",
         "_head_bytes",
         "_head_timer",
@@ -80,6 +85,9 @@ class Connection(web.RequestHandler):
         self.draining = False
         self.ended = False
         """Whether the app has ended its sending."""
+        # Whether the parser is known to stand before a request, with nothing of it read.
+        self._between = True
+        self._body_left = 0
         self._expected: StreamReader = EMPTY_PAYLOAD
         self._head_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
@@ -102,6 +110,14 @@ class Connection(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Parse, and watch over the head: when it is whole, how large it is, how long it takes."""
+        if self._between and not self.busy and not self._messages:
+            known = self.listener.heads.find(data)
+            if known is not None:
+                self._messages.append(known)  # type: ignore[arg-type]
+                if self._waiter is not None and not self._waiter.done():
+                    self._waiter.set_result(None)
+                return
+        between, self._between = self._between, False
         before, size = self._request_count, len(data)
         in_body = not self._expected.is_eof()
         super().data_received(data)
@@ -124,8 +140,11 @@ class Connection(web.RequestHandler):
             self._shared_bytes = size or self._shared_bytes
             if self._expected is EMPTY_PAYLOAD and not data.endswith(END_OF_HEAD):
                 self._begin_head(data)
+            self._remember(data, alone=between and self._request_count == before + 1)
         elif in_body:
             self._shared_bytes = size or self._shared_bytes
+            self._body_left -= size
+            self._between = self._ends_with(data)
         elif size:
             self._head_bytes += size
             self._line_done = self._line_done or b"\n" in data
@@ -133,6 +152,8 @@ class Connection(web.RequestHandler):
                 self._refuse(too_large() if self._line_done else _line_too_long())
             elif self._head_timer is None:
                 self._head_timer = self._loop.call_later(HEAD_S, self._head_late)
+        else:
+            self._between = between
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Answer what is whole to an app that ended its sending, for as long as the app is there."""
@@ -175,7 +196,9 @@ class Connection(web.RequestHandler):
                 self.busy = False
                 if not keep or self.draining:
                     break
-                if not payload.is_eof() or payload.exception() is not None:
+                if not isinstance(payload, bytes) and (
+                    not payload.is_eof() or payload.exception() is not None
+                ):
                     break
                 self._next_keepalive_close_time = self._loop.time() + KEEP_ALIVE_S
                 if self._keepalive_handle is None:
@@ -293,6 +316,23 @@ class Connection(web.RequestHandler):
         self._refuse_large(len(self._messages) - before)
         self._messages.append(error)
         return piece
+
+    def _remember(self, data: bytes, *, alone: bool) -> None:
+        """Remember the newest request's head if it is `alone` in this piece, and whether it ends with it."""
+        message, payload = self._messages[-1]
+        if type(message) is not RawRequestMessage:
+            return
+        self._body_left = -1
+        if alone:
+            head = self.listener.heads.remember(data, message)
+            self._messages[-1] = (head, payload)  # type: ignore[assignment]
+            if not message.chunked:
+                self._body_left = (head.length or 0) - (len(data) - data.find(END_OF_HEAD) - len(END_OF_HEAD))
+        self._between = not self._upgraded and not self._buffer_paused and self._ends_with(data)
+
+    def _ends_with(self, data: bytes) -> bool:
+        """Whether the newest request is known to end where a piece ends: the parser holds nothing back."""
+        return self._expected.is_eof() and (self._body_left == 0 or data.endswith(END_OF_HEAD))
 
     def _begin_head(self, data: bytes) -> None:
         """Time the head that begins in the piece in which a request without a body ends."""

@@ -16,6 +16,7 @@ from aiohttp import web
 
 from .connection import HEAD_S, KEEP_ALIVE_S, LINGER_S, MAX_FIELDS, MAX_LINE, READ_BUFFER, Connection
 from .errors import Forbidden, OutriderError, StartError, Unavailable
+from .heads import Heads
 
 if TYPE_CHECKING:
     from aiohttp.web import BaseRequest
@@ -47,6 +48,8 @@ class Listener(web.Server):
         self.server = server
         self.integration = integration
         """The one integration that is reached here, "" for all."""
+        self.heads = Heads()
+        """The heads that came here of late."""
         self._listening: asyncio.Server | None = None
         self._open: set[Connection] = set()
 

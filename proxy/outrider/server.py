@@ -9,7 +9,6 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from aiohttp import hdrs
-from aiohttp.http import HttpVersion11, RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web import RequestPayloadError
 from multidict import CIMultiDict, CIMultiDictProxy, istr
@@ -19,7 +18,7 @@ from .body import NO_BODY, Body
 from .errors import BrokenBody, Malformed, NotFound, OutriderError, PluginFailed, Unavailable
 from .events import ExchangeDone, PluginRaised, tell
 from .exchange import Exchange
-from .headers import NO_NAMES, connection_names
+from .heads import Head
 from .ids import exchange_id
 from .layers import NotAResponse
 from .problem import answer
@@ -28,10 +27,12 @@ from .relay import relay, tunnel
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
+    from aiohttp.http import RawRequestMessage
     from aiohttp.streams import StreamReader
 
     from .connection import Connection
     from .integration import Integration
+    from .listener import Listener
     from .registry import Registry
     from .response import Response
     from .table import Table
@@ -70,60 +71,69 @@ class Server:
         await self._empty.wait()
 
     def handle(
-        self, connection: Connection, message: RawRequestMessage | Malformed, payload: StreamReader
+        self,
+        connection: Connection,
+        message: Head | RawRequestMessage | Malformed,
+        content: StreamReader | bytes,
     ) -> Awaitable[bool]:
         """Answer one request; what is awaited says whether the connection may carry another."""
         started = monotonic()
         table = self.table
-        if type(message) is not RawRequestMessage:
-            assert isinstance(message, OutriderError)
+        if isinstance(message, OutriderError):
             exchange = Exchange(exchange_id(), table.nobody, "", "", _NO_HEADERS, (), Body(), started=started)
-            return self._refuse(connection, exchange, payload, message, keep=False, http10=False)
-        headers = message.headers
+            return self._refuse(connection, exchange, EMPTY_PAYLOAD, message, keep=False, http10=False)
+        head = message if type(message) is Head else Head(message)
         refusal: OutriderError | None = None
-        integration: Integration | None = None
-        rest, base = "", ("", "", "")
-        try:
-            gate.check_request(message, table.max_body)
-            host = table.hosts.find(headers)
-            integration, rest, prefix = table.find(connection.listener.integration or host, message.path)
-            base = connection.listener.scheme, headers[hdrs.HOST], prefix
-        except OutriderError as error:
-            refusal = error
+        if head.table is not table:
+            try:
+                self._place(head, table, connection.listener)
+            except OutriderError as error:
+                refusal = error
+        integration = head.integration
         to = table.nobody if integration is None else integration
+        if isinstance(content, bytes):
+            payload: StreamReader = EMPTY_PAYLOAD
+            body = NO_BODY if head.length is None else Body(content, length=head.length)
+        else:
+            payload = content
+            body = _body(connection, head, payload, to.target.timeout.idle)
         exchange = Exchange(
             exchange_id(),
             to,
-            message.method,
-            rest,
-            headers,
-            message.raw_headers,
-            NO_BODY
-            if payload is EMPTY_PAYLOAD and hdrs.CONTENT_LENGTH not in headers
-            else _body(connection, message, payload, to.target.timeout.idle),
-            base=base,
-            named=connection_names(headers.getall(hdrs.CONNECTION))
-            if hdrs.CONNECTION in headers
-            else NO_NAMES,
+            head.method,
+            head.rest,
+            head.headers,
+            head.raw_headers,
+            body,
+            base=head.base,
+            named=head.named,
             started=started,
         )
-        http10 = message.version is not HttpVersion11
         if refusal is None:
             try:
                 self._admit(exchange, integration)
             except OutriderError as error:
                 refusal = error
-        # After an offer to upgrade, which nobody takes up, aiohttp parses no further.
-        keep = not message.should_close and not message.upgrade and not connection.draining
+        keep = head.persistent and not connection.draining
         if refusal is not None:
-            return self._refuse(connection, exchange, payload, refusal, keep=keep, http10=http10)
-        return self._carry(connection, exchange, payload, keep=keep, http10=http10)
+            return self._refuse(connection, exchange, payload, refusal, keep=keep, http10=head.http10)
+        return self._carry(connection, exchange, payload, keep=keep, http10=head.http10)
+
+    @staticmethod
+    def _place(head: Head, table: Table, listener: Listener) -> None:
+        """Let a head in, and find where it leads: the same for the same head, while the table is the same."""
+        head.integration, head.rest, head.base = None, "", ("", "", "")
+        gate.check_request(head.message, table.max_body)
+        host = table.hosts.find(head.headers)
+        head.integration, head.rest, prefix = table.find(listener.integration or host, head.path)
+        head.base = listener.scheme, head.headers[hdrs.HOST], prefix
+        gate.check_origin(head.headers)
+        head.table = table
 
     def _admit(self, exchange: Exchange, integration: Integration | None) -> None:
-        """The rules that need to know whom the request is for."""
+        """The rules that need to know whom the request is for, or who is asking."""
         table = self.table
         headers = exchange.headers
-        gate.check_origin(headers)
         if table.clients is not None:
             client = table.clients.identify(headers, integration, exchange.query)
             exchange.client = client.name
@@ -227,19 +237,16 @@ def _whole(payload: StreamReader) -> bool:
     return payload is EMPTY_PAYLOAD or (payload.is_eof() and payload.exception() is None)
 
 
-def _body(connection: Connection, message: RawRequestMessage, payload: StreamReader, idle_s: float) -> Body:
+def _body(connection: Connection, head: Head, payload: StreamReader, idle_s: float) -> Body:
     """Give the request's body: bytes where all of it has come, a stream otherwise."""
-    given = message.headers.get(hdrs.CONTENT_LENGTH)
     if payload is EMPTY_PAYLOAD:
-        return NO_BODY if given is None else Body(b"", length=0)
+        return NO_BODY if head.length is None else Body(b"", length=0)
     if payload.is_eof() and payload.exception() is None:
         data = payload.read_nowait()
-        return Body(data, length=len(data) if data or given is not None else None)
-    waits = (
-        message.headers.get(hdrs.EXPECT, "").lower() == "100-continue" and message.version is HttpVersion11
-    )
+        return Body(data, length=len(data) if data or head.length is not None else None)
+    waits = head.headers.get(hdrs.EXPECT, "").lower() == "100-continue" and not head.http10
     upload = _Upload(connection, payload, idle_s, waits=waits)
-    return Body(None, length=int(given) if given is not None else None, source=upload.read)
+    return Body(None, length=head.length, source=upload.read)
 
 
 class _Upload:
