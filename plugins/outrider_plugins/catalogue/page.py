@@ -17,7 +17,7 @@ _HEAD = """\
 What Outrider knows of each API, as the plugins themselves say (`outrider providers --markdown`). Every
 fact is a default that `config.toml` can override; one that is said to be unsure was not read in the
 provider's own words. `outrider add NAME` writes an integration. The
-[README](../README.md#connect-your-sdk) says how to connect.
+[README](../README.md#connect-your-sdk) says how to connect, [SDKs](sdks.md) what some of them want besides.
 """
 _URL, _OWN_URL = "http://127.0.0.1:8080/{}", "http://{}.localhost:8080"
 

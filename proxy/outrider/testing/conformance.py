@@ -172,6 +172,10 @@ class Conformance:
             assert self.facts.should_retry(_example(sign, 409)) is True, sign
         for sign in self.facts.refusal_signs:
             assert self.facts.key_refused(_example(sign, 403)), sign
+        told_in_a_success = [
+            sign for sign in (*self.facts.limit_signs, *self.facts.refusal_signs) if 0 < sign.status < 400
+        ]
+        assert not told_in_a_success or self.facts.judged_calls, "judged_calls says whose 200 to look at"
 
     def test_plain_responses_are_judged_plainly(self) -> None:
         """A 429 is a limit, a 401 refuses the credential, a 404 is neither, and none raises on rubbish."""
