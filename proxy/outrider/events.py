@@ -162,6 +162,31 @@ class DeprecatedCall:
 
 
 @dataclass(slots=True)
+class JobAccepted:
+    """Fires when a call has become a job, which is on disk."""
+
+    integration: str
+    id: str
+
+
+@dataclass(slots=True)
+class JobDelivered:
+    """Fires for each delivery of a job, once what came of it is on disk.
+
+    `state` is what the job is from then on: `done`, `failed`, or `queued` again. `status` is the response's,
+    0 without one; `age_s` the seconds since the job was accepted.
+    """
+
+    integration: str
+    id: str
+    exchange_id: str
+    state: str
+    status: int
+    reason: str
+    age_s: float
+
+
+@dataclass(slots=True)
 class PluginRaised:
     """A plugin raised where it must not."""
 

@@ -8,6 +8,7 @@ synced. A lane for each integration sends what is due through the very same path
     queue      the jobs of the running process     lane      the deliveries of one integration
     delivery   one of them, and what it means      callback  an app is told that a job has ended
     api        /_outrider/jobs                     admin     /api/jobs, and `commands`: outrider jobs
+    metrics    what Prometheus is told
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from outrider.plugin import (
     spawn,
 )
 
-from . import admin, api
+from . import admin, api, metrics
 from .intake import Intake
 from .queue import QUEUE
 
@@ -73,9 +74,10 @@ def outrider_lifespan(app: App) -> AbstractAsyncContextManager[None]:
 
 @hookimpl
 def outrider_subscribe(events: Events) -> None:
-    """Look again when the configuration or a breaker changes."""
+    """Look again when the configuration or a breaker changes; count."""
     events.on(Reloaded, _reloaded)
     events.on(BreakerClosed, QUEUE.breaker_closed)
+    metrics.subscribe(events)
 
 
 def _reloaded(event: Reloaded) -> None:

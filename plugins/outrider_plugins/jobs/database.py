@@ -186,11 +186,6 @@ class Database:
         self._reader = self._writer = None
 
     async def _prepare(self, writer: Connection) -> None:
-        # Before the first page is written; it has no effect later.
-        await writer.execute("PRAGMA auto_vacuum = INCREMENTAL")
-        await writer.execute("PRAGMA journal_mode = WAL")
-        await writer.execute("PRAGMA synchronous = FULL")
-        await writer.execute("PRAGMA journal_size_limit = 67108864")
         rows = list(await writer.execute_fetchall("PRAGMA user_version"))
         version = int(rows[0][0])
         if version > len(self._migrations):
@@ -198,6 +193,11 @@ class Database:
                 f"{self.path} was written by a newer Outrider (schema {version}, this one knows "
                 f"{len(self._migrations)}); upgrade outrider, or give it another server.state_dir"
             )
+        if not version:  # it has an effect before the first page is written, and none later
+            await writer.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        await writer.execute("PRAGMA journal_mode = WAL")
+        await writer.execute("PRAGMA synchronous = FULL")
+        await writer.execute("PRAGMA journal_size_limit = 67108864")
         for number, script in enumerate(self._migrations[version:], version + 1):
             await writer.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;")
         # Reads a page of each: a file that is not whole shows here rather than at the first job.

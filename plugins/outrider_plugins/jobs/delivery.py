@@ -76,6 +76,7 @@ class Delivery:
         self._options = integration.config.jobs or Options()
         self._store = store
         self._row = row
+        self._id = exchange_id()
 
     async def run(self) -> Outcome | Hold:
         """Send it, and say what came of it. Never raises but for a cancellation."""
@@ -120,7 +121,7 @@ class Delivery:
             silent = not row["size"] and row["method"] in ("GET", "HEAD", "DELETE", "OPTIONS")
             body = Body(row["body"], length=None if silent else row["size"])
         exchange = Exchange(
-            exchange_id(),
+            self._id,
             self._integration,
             row["method"],
             row["target"],
@@ -191,7 +192,7 @@ class Delivery:
         reached: bool = True,
         response: Kept | None = None,
     ) -> Outcome:
-        return Outcome(self._row["seq"], time(), status, reason, state, reached, due, response)
+        return Outcome(self._row["seq"], time(), status, reason, state, reached, due, response, self._id)
 
 
 async def keep(response: Response, path: Path, max_bytes: int) -> Kept:

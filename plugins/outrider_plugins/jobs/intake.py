@@ -159,7 +159,7 @@ class Intake:
                 status=422,
             )
         if added.id == id:
-            self._queue.arrived(self._integration.name)
+            self._queue.accepted(self._integration.name, id)
         return _accepted(added.id, draft)
 
     async def _take(self, exchange: Exchange, spool: Spool, digest: hashlib._Hash) -> bytes | None:

@@ -68,6 +68,7 @@ class Outcome:
     due: float = 0.0
     """When it is tried again; of a queued one."""
     response: Kept | None = None
+    exchange_id: str = ""
 
 
 def moment(seconds: float | None) -> str | None:

@@ -112,7 +112,8 @@ class Lane:
         store = await self._queue.ready()
         now = time()
         if await store.overdue(self.name, now, self.in_flight):
-            await store.expire(self.name, now, self.in_flight)
+            given_up = await store.expire(self.name, now, self.in_flight)
+            LOG.warning("integration '%s': %d jobs were given up, their time is over", self.name, given_up)
             return 0.0
         pause_s = self._paused_until - monotonic()
         if pause_s > 0:

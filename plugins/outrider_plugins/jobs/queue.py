@@ -1,22 +1,30 @@
-"""The queue: the store of the process that runs, a lane for each integration, and what is done at times."""
+"""The queue: the store of the process that runs, and a lane for each integration."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, nullcontext, suppress
+from contextlib import asynccontextmanager, nullcontext
+from pathlib import Path
 from time import monotonic, time
 from typing import TYPE_CHECKING, Any
 
 from outrider.config import Jobs as Options
-from outrider.plugin import App, BreakerClosed, Integration, Unavailable, spawn
+from outrider.plugin import (
+    App,
+    BreakerClosed,
+    Integration,
+    JobAccepted,
+    JobDelivered,
+    Unavailable,
+    spawn,
+)
 
-from . import callback
-from .database import StoreFailed
 from .job import FINISHED, PARKED, QUEUED, SENDING, Outcome, as_json
 from .lane import Lane
 from .store import Store, by_state
+from .upkeep import clean, tell
 
 if TYPE_CHECKING:
     from outrider.table import Table
@@ -24,11 +32,6 @@ if TYPE_CHECKING:
     from .database import Row
 
 LOG = logging.getLogger("outrider.jobs")
-
-#: Seconds between two looks at what is old, and at callbacks that are due.
-_CLEAN_EVERY_S = 10.0
-_TELL_EVERY_S = 1.0
-_AT_ONCE = 8
 
 
 class Queue:
@@ -41,9 +44,8 @@ class Queue:
         self._parked: set[str] = set()
         self._swept = False
         self._watchers: dict[str, list[asyncio.Future[None]]] = {}
-        self._telling = asyncio.Event()
-        self.on_settled: list[Callable[[str, Row, Outcome], None]] = []
-        """Told of each delivery that is written down."""
+        self.to_tell = asyncio.Event()
+        """Set when a job has ended of which an app may want to be told."""
 
     def __repr__(self) -> str:
         return f"<Queue of {len(self._lanes)} lanes>"
@@ -63,7 +65,7 @@ class Queue:
                     await self._open(self._store, self._store.database.open)
                 except Unavailable as unusable:
                     LOG.warning("%s", unusable.detail)
-            upkeep = [spawn(self._clean(), name="jobs-clean"), spawn(self._tell(), name="jobs-callbacks")]
+            upkeep = [spawn(clean(self), name="jobs-clean"), spawn(tell(self), name="jobs-callbacks")]
             yield
         finally:
             for task in upkeep:
@@ -135,6 +137,16 @@ class Queue:
         return self.app.table
 
     @property
+    def open_store(self) -> Store | None:
+        """The store, where it is open."""
+        return self._store if self._store is not None and self._store.database.is_open else None
+
+    @property
+    def path(self) -> Path | None:
+        """Where the database is, while the program runs."""
+        return self._store.database.path if self._store is not None else None
+
+    @property
     def lanes(self) -> dict[str, Lane]:
         """The lanes, by integration."""
         return self._lanes
@@ -187,8 +199,13 @@ class Queue:
 
     # What changes
 
+    def accepted(self, integration: str, id: str) -> None:
+        """Hear of a job that is on disk."""
+        self.table.events.emit(JobAccepted(integration, id))
+        self.arrived(integration)
+
     def arrived(self, integration: str) -> None:
-        """Look after a job that was just accepted."""
+        """Look after the jobs of an integration."""
         lane = self._lanes.get(integration)
         if lane is None:
             self._lanes[integration] = Lane(integration, self)
@@ -197,13 +214,22 @@ class Queue:
 
     def settled(self, integration: str, row: Row, outcome: Outcome) -> None:
         """Hear of a delivery that is written down."""
-        for listener in self.on_settled:
-            listener(integration, row, outcome)
+        self.table.events.emit(
+            JobDelivered(
+                integration,
+                row["id"],
+                outcome.exchange_id,
+                outcome.state,
+                outcome.status,
+                outcome.reason,
+                outcome.at - row["created"],
+            )
+        )
         if outcome.state == QUEUED:
             return
         self._notify(row["id"])
         if row["callback"] is not None:
-            self._telling.set()
+            self.to_tell.set()
 
     async def cancel(self, store: Store, row: Row) -> bool:
         """End a job that has not ended; whether it had not. One under way is broken off."""
@@ -213,7 +239,7 @@ class Queue:
             cancelled = await store.cancel(seq, time(), reason)
         if cancelled:
             self._notify(row["id"])
-            self._telling.set()
+            self.to_tell.set()
         return cancelled
 
     async def retry(self, store: Store, seqs: list[int]) -> int:
@@ -232,54 +258,6 @@ class Queue:
         for changed in self._watchers.pop(id, ()):
             if not changed.done():
                 changed.set_result(None)
-
-    # What is done at times
-
-    async def _clean(self) -> None:
-        """Forget what ended well longer than `retain` ago."""
-        while True:
-            await asyncio.sleep(_CLEAN_EVERY_S)
-            store = self._store
-            if store is None or not store.database.is_open:
-                continue
-            try:
-                for integration in by_state(await store.counts()):
-                    then = time() - self.options(integration).retain
-                    while old := await store.finished_before(integration, then):
-                        await store.purge(old)
-            except (Unavailable, OSError) as error:
-                LOG.warning("finished jobs are not cleaned up: %s", error)
-
-    async def _tell(self) -> None:
-        """Call back, a few at a time, who wanted to be told."""
-        while True:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._telling.wait(), _TELL_EVERY_S)
-            self._telling.clear()
-            store = self._store
-            if store is None or not store.database.is_open or self.app.server.draining:
-                continue
-            try:
-                while rows := await store.callbacks_due(time(), _AT_ONCE):
-                    await asyncio.gather(*(self._call_back(store, row) for row in rows))
-            except StoreFailed:
-                continue
-
-    async def _call_back(self, store: Store, row: Row) -> None:
-        name, now = row["integration"], time()
-        options, integration = self.options(name), self.table.integrations.get(name)
-        if integration is None or options.callback_secret is None:
-            failure, due = "jobs.callbacks is not configured any more", None
-        elif not callback.allowed(row["callback"], options.callbacks):
-            failure, due = "the URL is not among jobs.callbacks any more", None
-        else:
-            secret = integration.target.secret(options.callback_secret)
-            failure = await callback.call(row["callback"], secret, await self.tell(store, row))
-            attempts = row["callback_attempts"] + 1
-            due = callback.next_try(options, attempts, row["finished"], now) if failure else None
-        if failure and due is None:
-            LOG.warning("job %s: its callback was given up: %s", row["id"], failure)
-        await store.called_back(row["seq"], due, failure or "done")
 
 
 QUEUE = Queue()
