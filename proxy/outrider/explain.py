@@ -35,6 +35,8 @@ def _lines(integration: Integration, method: str, rest: str) -> Iterator[tuple[s
     if config.status == "draft":
         yield "status", "draft: a 404 until its secret is set"
     yield "sends", f"{method} {_url(target, rest)}"
+    if target.fetches_token(method, rest.partition("?")[0]):
+        yield "answered", "here, with a token that means nothing; a user's authorization code is sent on"
     yield "credential", _credential(target)
     yield "endpoint", _endpoint(integration, method, rest)
     yield "limits", _limits(target, method, rest)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .config import Call
 from .errors import AttemptFailed
 from .events import Events
 from .headers import CREDENTIALS, HOP_BY_HOP, OURS_OR_PROXY, REQUEST_ONLY, Filter
@@ -77,6 +78,10 @@ class Target:
         headers, query = _credential_places(self.auth, provider)
         self.credential_headers: frozenset[bytes] = headers
         self.credential_query: frozenset[str] = query
+        self.token_calls: tuple[Call, ...] = ()
+        """The calls by which its SDK fetches a token: there is none to be had, the credential is ours."""
+        if provider is not None and self.auth is not None and not self.auth.passes_credentials:
+            self.token_calls = tuple(Call.parse(call) for call in provider.token_paths)
         self.tls: SSLContext | None = None
         """Its own authority and certificate, where `tls` is given; set by the compiler."""
         self.credential: Credential | None = None
@@ -99,6 +104,10 @@ class Target:
     def where(self) -> str:
         """Where it sends to, for a person to read."""
         return "inside outrider" if isinstance(self.provider, LocalProvider) else str(self.base)
+
+    def fetches_token(self, method: str, path: str) -> bool:
+        """Whether a call is one of `token_calls`."""
+        return any(call.matches(method, path) for call in self.token_calls)
 
     def status_of(self, response: Response) -> int:
         """Give the status that `on` goes by: 429 for what means a limit, 401 for what refuses the key."""

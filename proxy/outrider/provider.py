@@ -66,7 +66,10 @@ class Provider:
     refusal_signs: ClassVar[tuple[Sign, ...]] = ()
     """How it refuses a credential, beside a 401."""
     token_paths: ClassVar[tuple[str, ...]] = ()
-    """Calls by which its SDK fetches a token, `"POST /oauth2/token"`: answered here; the app has no key."""
+    """Calls by which its SDK fetches a token, `"POST /oauth2/token"`: answered here; the app has no key.
+
+    A user's authorization code goes to the provider all the same.
+    """
     required_headers: ClassVar[Mapping[str, str]] = {}
     """What it wants in every request beside the credential; its SDKs send it, Outrider's own calls do too."""
     probe: ClassVar[str] = ""

@@ -33,6 +33,9 @@ auth = { type = "bearer", token = "env:NOT_SET" }
 [integrations.through]
 base_url = "https://through.example"
 auth = { type = "pass" }
+[integrations.pay]
+provider = "paypal"
+auth = { client_id = "x", client_secret = "env:NOT_SET" }
 [integrations.apart]
 base_url = "https://apart.example"
 hosts = { files = "https://files.apart.example/v1" }
@@ -51,6 +54,11 @@ def said(tmp_path: Path, method: str, path: str) -> dict[str, str]:
     ("call", "line", "words"),
     [
         ("GET /plain/x?a=1", "sends", "GET https://plain.example/base/x?a=1"),
+        (
+            "POST /pay/v1/oauth2/token",
+            "answered",
+            "here, with a token that means nothing; a user's authorization code is sent on",
+        ),
         ("GET /plain", "sends", "GET https://plain.example/base/"),
         ("GET /plain/x", "credential", "none configured: the app's own is stripped"),
         ("GET /plain/x", "limits", "none configured; what the provider tells is kept"),

@@ -8,8 +8,21 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
+from weakref import WeakKeyDictionary
 
-from outrider.plugin import Attempt, AuthType, Layer, Stage, Target, hookimpl
+from outrider.config import Client
+from outrider.plugin import (
+    Attempt,
+    AuthType,
+    Config,
+    Events,
+    Exchange,
+    Integration,
+    Layer,
+    Stage,
+    Target,
+    hookimpl,
+)
 
 from .fetched import settle
 from .github_app import GitHubApp
@@ -18,6 +31,10 @@ from .oauth2 import OAuth2
 from .signature import Hmac
 from .sigv4 import SigV4
 from .static import Basic, Bearer, Header, NoAuth, Pass, Query, Several
+from .token_calls import answering
+
+# The clients of a configuration, by the events of its load, which the hooks of one load share.
+_CLIENTS: WeakKeyDictionary[Events, Mapping[str, Client]] = WeakKeyDictionary()
 
 
 @hookimpl
@@ -45,6 +62,21 @@ async def outrider_lifespan() -> AsyncIterator[None]:
     """At the end wait for tokens under way: one that rotates is not lost."""
     yield
     await settle()
+
+
+@hookimpl
+def outrider_subscribe(events: Events, config: Config) -> None:
+    """Remember the clients, whose tokens an SDK is given."""
+    _CLIENTS[events] = config.clients
+
+
+@hookimpl
+def outrider_integration_layers(integration: Integration, events: Events) -> Iterable[Layer[Exchange]]:
+    """Give the layer that answers the token calls of an SDK."""
+    if not integration.target.token_calls:
+        return []
+    wrap = partial(answering, integration, _CLIENTS.get(events, {}))
+    return [Layer(stage=Stage.ADMIT, wrap=wrap, name="token-calls")]
 
 
 @hookimpl

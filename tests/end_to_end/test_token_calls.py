@@ -1,0 +1,169 @@
+"""Token calls of SDKs: answered by the real program, with a token that means nothing or the client's own."""
+
+import base64
+import http.client
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import jwt
+import pytest
+
+from outrider.testing import FakeProvider, Sidecar
+
+INTEGRATIONS = """
+[integrations.paypal]
+provider = "paypal"
+base_url = "{url}"
+endpoints_only = true
+auth = {{ type = "bearer", token = "env:KEY" }}
+endpoints = [{{ call = "GET /v2/things" }}]
+
+[integrations.github]
+provider = "github"
+base_url = "{url}/api/v3"
+auth = {{ type = "bearer", token = "env:KEY" }}
+
+[integrations.discord]
+provider = "discord"
+base_url = "{url}"
+auth = {{ type = "header", name = "Authorization", value = "env:KEY", format = "Bot {{secret}}" }}
+
+[integrations.theirs]
+provider = "paypal"
+base_url = "{url}"
+auth = {{ type = "pass" }}
+"""
+CLIENTS = """
+[clients.shop]
+token = "env:SHOP"
+endpoints = ["GET /v2/things", "GET /api/v2/things"]
+[clients.other]
+token = "env:OTHER"
+integrations = []
+"""
+ENV = {"KEY": "the-real-key", "SHOP": "shop-token", "OTHER": "other-token"}
+PAYPAL, GITHUB = "/paypal/v1/oauth2/token", "/github/app/installations/7/access_tokens"
+DISCORD = "/discord/api/oauth2/token"
+FORM = "application/x-www-form-urlencoded"
+
+
+@pytest.fixture(scope="module")
+def module_provider() -> Iterator[FakeProvider]:
+    with FakeProvider() as started:
+        yield started
+
+
+@pytest.fixture
+def provider(module_provider: FakeProvider) -> FakeProvider:
+    module_provider.clear()
+    return module_provider
+
+
+@pytest.fixture(scope="module")
+def sidecar(module_provider: FakeProvider) -> Iterator[Sidecar]:
+    with Sidecar(INTEGRATIONS.format(url=module_provider.url), env=ENV) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def with_clients(module_provider: FakeProvider) -> Iterator[Sidecar]:
+    with Sidecar(INTEGRATIONS.format(url=module_provider.url) + CLIENTS, env=ENV) as started:
+        yield started
+
+
+def ask(
+    sidecar: Sidecar, method: str, path: str, authorization: str, body: str = "", kind: str = FORM
+) -> tuple[int, Any]:
+    connection = http.client.HTTPConnection("127.0.0.1", sidecar.port, timeout=10)
+    connection.request(method, path, body, {"Authorization": authorization, "Content-Type": kind})
+    response = connection.getresponse()
+    data = response.read()
+    connection.close()
+    return response.status, json.loads(data)
+
+
+def basic(pair: str) -> str:
+    return f"Basic {base64.b64encode(pair.encode()).decode()}"
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [(PAYPAL, "grant_type=client_credentials"), (GITHUB, '{"permissions": {}}'), (GITHUB, "")],
+)
+def test_it_is_answered_here(sidecar: Sidecar, provider: FakeProvider, path: str, body: str) -> None:
+    """In the words that SDKs read; the provider sees nothing of it."""
+    status, said = ask(sidecar, "POST", path, basic("id:secret"), body)
+
+    assert (status, provider.requests) == (200, [])
+    assert (said["access_token"], said["token"], said["token_type"]) == ("outrider", "outrider", "Bearer")
+    assert said["expires_in"] == 3600
+    assert said["instance_url"] == f"{sidecar.url}/{path.split('/')[1]}"
+
+
+def test_the_token_is_taken_off_again(sidecar: Sidecar, provider: FakeProvider) -> None:
+    """The provider gets our key."""
+    said = ask(sidecar, "POST", PAYPAL, basic("id:secret"), "grant_type=client_credentials")[1]
+    status, _ = ask(sidecar, "GET", "/paypal/v2/things", f"Bearer {said['access_token']}")
+
+    assert status == 200
+    assert provider.requests[0].values("Authorization") == ["Bearer the-real-key"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "kind"),
+    [
+        (DISCORD, "grant_type=authorization_code&code=c", FORM),
+        (DISCORD, '{"grant_type": "authorization_code", "code": "c"}', "application/json"),
+        ("/theirs/v1/oauth2/token", "grant_type=client_credentials", FORM),
+    ],
+)
+def test_what_only_the_provider_can_answer_goes_there(
+    sidecar: Sidecar, provider: FakeProvider, path: str, body: str, kind: str
+) -> None:
+    """A user's code, and whatever an app with a credential of its own asks for."""
+    status, said = ask(sidecar, "POST", path, "Bearer x", body, kind)
+
+    assert (status, said) == (200, {"ok": True})
+    assert provider.requests[0].body.decode() == body
+
+
+def test_with_clients_the_token_is_the_caller_s_own(with_clients: Sidecar, provider: FakeProvider) -> None:
+    """So the calls that bring it are the client's, whose endpoints need not name the token call."""
+    status, said = ask(with_clients, "POST", PAYPAL, basic("id:shop-token"), "grant_type=client_credentials")
+    used = ask(with_clients, "GET", "/paypal/v2/things", f"Bearer {said['access_token']}")[0]
+    other = ask(with_clients, "GET", "/paypal/v2/else", f"Bearer {said['access_token']}")[0]
+
+    assert (status, said["access_token"]) == (200, "shop-token")
+    assert (used, other) == (200, 403)
+    assert provider.requests[0].values("Authorization") == ["Bearer the-real-key"]
+
+
+def test_a_github_app_has_its_client_s_token_for_an_id(with_clients: Sidecar, provider: FakeProvider) -> None:
+    """Its SDK signs a JWT that names the app, with a key that nobody knows."""
+    signed = jwt.encode({"iss": "shop-token"}, "any-key-of-thirty-two-bytes-or-more", "HS256")
+    status, said = ask(with_clients, "POST", GITHUB, f"Bearer {signed}")
+    used = ask(with_clients, "GET", "/github/v2/things", f"token {said['token']}")[0]
+
+    assert (status, said["token"], used) == (200, "shop-token", 200)
+    assert provider.requests[0].values("Authorization") == ["Bearer the-real-key"]
+
+
+@pytest.mark.parametrize(
+    ("path", "authorization", "body", "status"),
+    [
+        (PAYPAL, basic("id:wrong"), "", 401),
+        (GITHUB, "Bearer a.b.c", "", 401),
+        (GITHUB, f"Bearer {jwt.encode({'iss': 'wrong'}, 'k' * 32, 'HS256')}", "", 401),
+        (GITHUB, f"Bearer {jwt.encode({'sub': 'shop-token'}, 'k' * 32, 'HS256')}", "", 401),
+        ("/theirs/v2/things", f"Bearer {jwt.encode({'iss': 'shop-token'}, 'k' * 32, 'HS256')}", "", 401),
+        (PAYPAL, basic("id:other-token"), "", 403),
+        (DISCORD, "Bearer shop-token", "grant_type=authorization_code&code=c", 403),
+    ],
+)
+def test_who_may_not_call_gets_no_token(
+    with_clients: Sidecar, provider: FakeProvider, path: str, authorization: str, body: str, status: int
+) -> None:
+    """A caller that we do not know, one that is not for this integration, a call that is not among its own."""
+    assert ask(with_clients, "POST", path, authorization, body)[0] == status
+    assert provider.requests == []
