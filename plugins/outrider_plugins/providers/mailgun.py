@@ -27,7 +27,7 @@ class Mailgun(Provider):
 
     plans = {
         "account": Plan(
-            (Published(note="no number published; a new account has one by the hour", sure=False),),
+            (Published(note="a new account has one by the hour", sure=False),),
             source=_DOCS,
             as_of="2026-11-23",
         )

@@ -27,7 +27,7 @@ class PayPal(Provider):
 
     plans = {
         "any": Plan(
-            (Published(note="no numbers published: they vary; tokens are counted too"),),
+            (Published(note="they vary; tokens are counted too"),),
             source=_LIMITS,
             as_of="2026-11-25",
         )

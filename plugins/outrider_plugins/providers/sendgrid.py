@@ -27,7 +27,7 @@ class SendGrid(Provider):
 
     plans = {
         "any": Plan(
-            (Published(per="endpoint", note="no numbers published; responses say"),),
+            (Published(per="endpoint", note="responses say"),),
             source=_LIMITS,
             as_of="2026-11-23",
         )

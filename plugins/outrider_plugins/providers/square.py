@@ -25,11 +25,7 @@ class Square(Provider):
     token_paths = ("POST /oauth2/token",)
     probe = "GET /v2/locations"
 
-    plans = {
-        "any": Plan(
-            (Published(note="there are some, and no numbers published"),), source=_LIMITS, as_of="2026-11-25"
-        )
-    }
+    plans = {"any": Plan((Published(note="but there are some"),), source=_LIMITS, as_of="2026-11-25")}
     idempotency_field = "idempotency_key"
 
     error = {"errors": [{"category": "API_ERROR", "code": "{code}", "detail": "{message}"}]}

@@ -52,7 +52,7 @@ class Twilio(Provider):
 
     plans = {
         "account": Plan(
-            (Published(note="calls at once, no number published; messages wait in a queue of Twilio's"),),
+            (Published(note="of calls at once; messages wait in a queue of Twilio's"),),
             source=_LIMITS,
             as_of="2026-11-23",
         )

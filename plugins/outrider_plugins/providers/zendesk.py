@@ -48,15 +48,10 @@ class Zendesk(Provider):
     retry_signs = (Sign(409, words=("DatabaseConflict",)),)
     idempotency_header = "Idempotency-Key"
     idempotency_calls = ("POST /api/v2/tickets", "POST /api/v2/tickets.json")
+    sdk_obeys_retry_after = True
 
     error = {"error": "{code}", "description": "{message}"}
-    urls = tuple(
-        Urls(
-            f"GET /api/v2/{'/'.join(('{a}', '{b}', '{c}')[:depth])}",
-            fields=("next_page", "previous_page", "after_url", "next", "prev"),
-        )
-        for depth in (1, 2, 3)
-    )
+    urls = (Urls("GET", ("next_page", "previous_page", "after_url", "next", "prev")),)
     status_page = StatusPage("https://status.zendesk.com", sure=False)
     sdk = "zenpy"
     sdk_setup = (
@@ -64,4 +59,3 @@ class Zendesk(Provider):
         'domain=domain, subdomain=subdomain, email="x", token="x", session=through("{url}"))'
     )
     sdk_note = "A community's. It insists on https: `through` is in docs/sdks.md."
-    sdk_obeys_retry_after = True
