@@ -27,7 +27,7 @@ from .connection import (
     too_large,
     unknown_method,
 )
-from .errors import Malformed, NotFound, OutriderError, Unauthorized
+from .errors import Malformed, NotFound, OutriderError, StartError, Unauthorized
 from .heads import END_OF_HEAD
 from .ids import exchange_id
 from .listener import open_socket
@@ -73,7 +73,12 @@ class Admin:
         application[APP] = app
         application.router.add_get("/healthz", _healthz)
         application.router.add_get("/readyz", _readyz)
-        for _, route in registry.each("outrider_admin_routes"):
+        for plugin, route in registry.each("outrider_admin_routes"):
+            if not isinstance(route, web.AbstractRouteDef):
+                given = type(route).__name__
+                raise StartError(
+                    f"plugin '{plugin}': outrider_admin_routes gives {given}; give aiohttp.web.get(...), say"
+                )
             application.router.add_routes([route])
         application.on_response_prepare.append(_finish)
         self._runner = web.AppRunner(application)

@@ -9,7 +9,7 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from . import __version__
 from .admin import Admin
@@ -88,8 +88,9 @@ class App:
         async with contextlib.AsyncExitStack() as stack:
             self.state.open()
             stack.callback(self.state.close)
-            for _, manager in self.registry.call("outrider_lifespan", app=self):
-                await stack.enter_async_context(manager)
+            for plugin, manager in self.registry.call("outrider_lifespan", app=self):
+                if manager is not None:
+                    await stack.enter_async_context(_Lifespan(plugin, manager))
             await self._open_listeners(self.table.config)
             await self._admin.open()
             stack.push_async_callback(self._admin.close)
@@ -190,6 +191,32 @@ class App:
             for listener in self.listeners:
                 listener.abort()
             await asyncio.sleep(0)
+
+
+class _Lifespan:
+    """The time of one plugin around serving: its beginning may refuse the start, its end cannot."""
+
+    def __init__(self, plugin: str, manager: contextlib.AbstractAsyncContextManager[Any]) -> None:
+        self._plugin = plugin
+        self._manager = manager
+
+    async def __aenter__(self) -> None:
+        try:
+            await self._manager.__aenter__()
+        except StartError:
+            raise
+        except Exception as error:
+            raise StartError(
+                f"plugin '{self._plugin}': outrider_lifespan raised {type(error).__name__}: {error}"
+            ) from error
+
+    async def __aexit__(self, *raised: Any) -> None:
+        try:
+            await self._manager.__aexit__(*raised)
+        except StartError:
+            raise
+        except Exception:  # noqa: BLE001 - whatever a plugin raises must not keep the others from ending
+            _log.exception("plugin '%s': the end of its outrider_lifespan raised", self._plugin)
 
 
 def _places(config: Config) -> dict[_Place, str]:

@@ -92,7 +92,7 @@ class Compiler:
         folder, server = self._path.parent, config.server
         token_dir = folder / (server.token_dir or Path(server.state_dir, "tokens"))
         vault = compiled.vault = Vault(folder, absent=not self._secrets, token_dir=token_dir)
-        events = Events()
+        events = Events(self._registry.plugin_of)
         integrations: dict[str, Integration] = {}
         closers = []
         lacking = self._report_missing(config, vault, compiled)

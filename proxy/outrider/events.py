@@ -6,6 +6,7 @@ that raises is named in the log and never disturbs the exchange.
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -203,11 +204,18 @@ class Reloaded:
 class Events:
     """The listeners of one configuration."""
 
-    def __init__(self) -> None:
+    def __init__(self, plugin_of: Callable[[str], str | None] = lambda module: module) -> None:
         self._listeners: dict[type[Any], list[Listener]] = {}
+        self._plugin_of = plugin_of
+
+    def plugin_of(self, listener: Listener) -> str:
+        """Give the plugin whose code a listener is; the name of its module where there is none."""
+        return self._plugin_of(listener.__module__) or listener.__module__
 
     def on(self, kind: type[E], listener: Callable[[E], None]) -> None:
-        """Call `listener` for every event of this kind."""
+        """Call `listener` for every event of this kind. TypeError for one that would have to be awaited."""
+        if inspect.iscoroutinefunction(listener):
+            raise TypeError(f"a listener for {kind.__name__} is awaited by nobody; make it a plain function")
         self._listeners.setdefault(kind, []).append(listener)
 
     def of(self, kind: type[Any]) -> tuple[Listener, ...]:
@@ -226,6 +234,7 @@ def tell(events: Events, listeners: tuple[Listener, ...], event: object) -> None
             listener(event)
         except Exception:  # noqa: BLE001 - whatever a plugin raises must not end an exchange
             kind = type(event).__name__
-            _log.exception("plugin '%s': its listener for %s raised", listener.__module__, kind)
+            plugin = events.plugin_of(listener)
+            _log.exception("plugin '%s': its listener for %s raised", plugin, kind)
             if not isinstance(event, PluginRaised):
-                events.emit(PluginRaised(listener.__module__))
+                events.emit(PluginRaised(plugin))

@@ -61,6 +61,10 @@ class Layer(Generic[T]):
     replays: bool | None = None
     name: str = ""
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.stage, Stage):
+            raise TypeError("the stage of a Layer is one of outrider.plugin.Stage")
+
     @property
     def keeps_body(self) -> bool:
         """Whether the request's body must be kept for another attempt."""
@@ -122,6 +126,8 @@ def compose(layers: Iterable[Placed[T]], innermost: Send[T]) -> Send[T]:
     for placed in reversed(list(layers)):
         try:
             send = placed.layer.wrap(send)
+            if not callable(send):
+                raise TypeError(f"wrap gives {type(send).__name__}, and must give the new send")
             if placed.foreign:
                 send = _answering(placed.plugin, send)
         except Exception as error:

@@ -78,7 +78,7 @@ class Registry:
     def _take(self, plugin: str) -> None:
         """Take the providers, auth types, tables and routes of a plugin. StartError for one that is none."""
         if self._implements(plugin, "outrider_providers"):
-            for provider in self._call_one(plugin, "outrider_providers", {}) or ():
+            for provider in self._listed(plugin, "outrider_providers", {}):
                 self._claim(plugin, "provider", _provider_name(plugin, provider), provider, self.providers)
                 check_provider(plugin, provider)
         for kind, hook, into in (
@@ -124,9 +124,10 @@ class Registry:
 
     def each(self, hook: str, **arguments: Any) -> Iterable[tuple[str, Any]]:
         """Call a hook that gives several things; nothing is the same as None."""
-        for name, given in self.call(hook, **arguments):
-            for thing in given or ():
-                yield name, thing
+        for name in self.plugins:
+            if self._implements(name, hook):
+                for thing in self._listed(name, hook, arguments):
+                    yield name, thing
 
     def spare(self, hook: str, **arguments: Any) -> None:
         """Call a hook of every plugin that has it; one of others that raises is left out from then on."""
@@ -193,7 +194,9 @@ class Registry:
         if name in self.plugins:
             raise StartError(f"two plugins are called '{name}'; uninstall one of them")
         wanted = getattr(module, "OUTRIDER_API", API_VERSION)
-        if not isinstance(wanted, int) or wanted > API_VERSION:
+        if not isinstance(wanted, int):
+            raise StartError(f"plugin '{name}': OUTRIDER_API must be a number, e.g. {API_VERSION}")
+        if wanted > API_VERSION:
             raise StartError(
                 f"plugin '{name}' needs version {wanted} of the plugin interface, this Outrider has "
                 f"{API_VERSION}; upgrade outrider, or install an older {name}"
@@ -206,22 +209,42 @@ class Registry:
             if hook not in known:
                 near = _nearest(hook, known)
                 raise StartError(f"plugin '{name}': there is no hook '{hook}'{near}")
+        for hook in hooks:
+            gives = set(inspect.signature(getattr(hookspecs, hook)).parameters)
+            for argument in inspect.signature(getattr(module, hook)).parameters:
+                if argument not in gives:
+                    has = f"; it gives {', '.join(sorted(gives))}" if gives else "; it gives nothing"
+                    raise StartError(f"plugin '{name}': {hook} takes '{argument}'{has}")
         try:
             self._manager.register(module, name=name)
             self._manager.check_pending()
         except (pluggy.PluginValidationError, ValueError) as error:
             raise StartError(f"plugin '{name}': {_first_line(error)}") from error
-        gives = tuple(hook for hook in hooks if self._implements_module(module, hook))
+        marked = tuple(hook for hook in hooks if self._implements_module(module, hook))
         for hook in hooks:
-            if hook not in gives:
+            if hook not in marked:
                 raise StartError(f"plugin '{name}': {hook} is not marked; write @hookimpl above it")
-        self.plugins[name] = Plugin(name, version, module, builtin, gives)
+        self.plugins[name] = Plugin(name, version, module, builtin, marked)
 
     def _implements(self, name: str, hook: str) -> bool:
         return hook in self.plugins[name].gives
 
     def _implements_module(self, module: ModuleType, hook: str) -> bool:
         return any(impl.plugin is module for impl in getattr(self._manager.hook, hook).get_hookimpls())
+
+    def _listed(self, name: str, hook: str, arguments: dict[str, Any]) -> list[Any]:
+        """Call a hook that gives several things; one that is a generator raises only here."""
+        given = self._call_one(name, hook, arguments)
+        if given is None:
+            return []
+        if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+            raise StartError(f"plugin '{name}': {hook} gives {type(given).__name__}; give a list")
+        try:
+            return list(given)
+        except StartError:
+            raise
+        except Exception as error:
+            raise _raised(name, hook, error) from error
 
     def _call_one(self, name: str, hook: str, arguments: dict[str, Any]) -> Any:
         function = getattr(self.plugins[name].module, hook)
@@ -231,9 +254,7 @@ class Registry:
         except StartError:
             raise
         except Exception as error:
-            raise StartError(
-                f"plugin '{name}': {hook} raised {type(error).__name__}: {_first_line(error)}"
-            ) from error
+            raise _raised(name, hook, error) from error
 
 
 def load_plugins() -> Registry:
@@ -249,7 +270,7 @@ def load_plugins() -> Registry:
     for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
         try:
             module = entry.load()
-        except Exception as error:  # noqa: BLE001 - whatever the import of somebody's code raises
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the import of somebody's code raises
             failed[entry.name] = f"importing it raised {type(error).__name__}: {_first_line(error)}"
             continue
         if not isinstance(module, ModuleType):
@@ -269,6 +290,10 @@ def _provider_name(plugin: str, provider: Any) -> str:
     if not isinstance(name, str) or not name:
         raise StartError(f"plugin '{plugin}': a provider has no name; set `name = \"...\"` in its class")
     return name
+
+
+def _raised(plugin: str, hook: str, error: Exception) -> StartError:
+    return StartError(f"plugin '{plugin}': {hook} raised {type(error).__name__}: {_first_line(error)}")
 
 
 def _first_line(error: BaseException) -> str:

@@ -205,7 +205,12 @@ class Response:
 
 
 def respond(status: int, body: object = b"", headers: Iterable[tuple[str, str]] = ()) -> Response:
-    """Make a response of Outrider's own: bytes as they are, text as UTF-8, anything else as JSON."""
+    """Make a response of Outrider's own: bytes as they are, text as UTF-8, anything else as JSON.
+
+    ValueError for a status that is no final one, and for what cannot stand in a field.
+    """
+    if not 200 <= status <= 599:
+        raise ValueError(f"a response has a status from 200 to 599, not {status}")
     fields = Headers()
     for name, value in headers:
         fields.add(name, value)

@@ -164,7 +164,7 @@ class Server:
                 response = answer(error, id=exchange.id, integration=integration)
             except BrokenBody:
                 raise
-            except Exception as error:  # noqa: BLE001 - whatever a plugin raises is answered, and named
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a plugin raises is answered, and named
                 response = answer(self._blame(error), id=exchange.id, integration=integration)
             keep = keep and _whole(payload) and not connection.draining
             status = response.status
@@ -215,7 +215,7 @@ class Server:
             tell(table.events, table.done, ExchangeDone(exchange, response.status, broken))
         return keep
 
-    def _blame(self, error: Exception) -> OutriderError:
+    def _blame(self, error: BaseException) -> OutriderError:
         """Find whose code raised, from the innermost frame out; the log has the traceback."""
         plugin = error.plugin if isinstance(error, NotAResponse) else self._plugin_in(error)
         if plugin is not None:
@@ -225,7 +225,7 @@ class Server:
         _log.error("a mistake of Outrider's own on the request path", exc_info=error)
         return OutriderError("a mistake of Outrider's own; its log has the details")
 
-    def _plugin_in(self, error: Exception) -> str | None:
+    def _plugin_in(self, error: BaseException) -> str | None:
         for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
             plugin = self._registry.plugin_of(frame.f_globals.get("__name__", ""))
             if plugin is not None:

@@ -46,6 +46,26 @@ def test_one_that_raises_is_named_and_the_others_hear(caplog: pytest.LogCaptureF
     ]
 
 
+def test_one_that_raises_is_named_as_a_plugin() -> None:
+    """By the name that the metric and every other line have."""
+    events, heard = Events({__name__: "acme"}.get), []
+    events.on(Reloaded, fails)
+    events.on(PluginRaised, lambda event: heard.append(event.plugin))
+    events.emit(Reloaded(ok=True))
+
+    assert heard == ["acme"]
+
+
+def test_nobody_would_await_it() -> None:
+    """A coroutine function is refused at load."""
+
+    async def waits(event: Reloaded) -> None:
+        raise AssertionError
+
+    with pytest.raises(TypeError, match="a listener for Reloaded is awaited by nobody"):
+        Events().on(Reloaded, waits)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("way", ["emit", "tell"])
 def test_one_that_raises_is_counted(way: str) -> None:
     """`outrider_plugin_errors_total` is made of PluginRaised, also for a listener on the request path."""

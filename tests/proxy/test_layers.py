@@ -94,6 +94,26 @@ async def test_who_forgets_to_return_is_named(asynchronous: bool) -> None:
         await send("x")
 
 
+@pytest.mark.parametrize("stage", [6, "limit", None])
+def test_a_stage_is_one_of_the_stages(stage: Any) -> None:
+    """A number would be sorted, and nothing else about it would be right."""
+    with pytest.raises(TypeError, match="one of outrider.plugin.Stage"):
+        Layer(stage=stage, wrap=lambda send: send)
+
+
+def test_a_wrap_that_gives_nothing_is_named() -> None:
+    """At load, rather than the layer around it at the first request."""
+    nothing: Layer[Any] = Layer(stage=Stage.LIMIT, wrap=lambda send: None)  # type: ignore[arg-type,return-value]
+
+    async def innermost(thing: Any) -> Any:
+        raise AssertionError
+
+    with pytest.raises(
+        StartError, match=r"plugin 'p': its layer limit\(p\) raised TypeError: wrap gives NoneType"
+    ):
+        compose([Placed("p", nothing)], innermost)
+
+
 @pytest.mark.parametrize(
     ("stage", "replays", "keeps"),
     [

@@ -1,6 +1,7 @@
 """Mistakes of plugins, and what their users are told."""
 
 import inspect
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
@@ -60,8 +61,25 @@ def test_a_newer_interface() -> None:
     assert "needs version 2 of the plugin interface" in refusal(plugin("one", OUTRIDER_API=2))
 
 
+def test_an_interface_that_is_no_number() -> None:
+    """Nobody could compare it."""
+    assert refusal(plugin("one", OUTRIDER_API="1")) == "plugin 'one': OUTRIDER_API must be a number, e.g. 1"
+
+
+def test_an_argument_that_the_hook_does_not_give() -> None:
+    """Those that it gives are named."""
+    assert refusal(plugin("one", outrider_check=lambda configuration: [])) == (
+        "plugin 'one': outrider_check takes 'configuration'; it gives config"
+    )
+
+
 def raising() -> list[Any]:
     raise KeyError("x")
+
+
+def late() -> Iterator[Any]:
+    yield Acme
+    raise KeyError("late")
 
 
 @pytest.mark.parametrize(
@@ -69,6 +87,9 @@ def raising() -> list[Any]:
     [
         ({"outrider_providers": raising}, "outrider_providers raised KeyError: 'x'"),
         ({"outrider_providers": lambda: [int]}, "a provider has no name"),
+        ({"outrider_providers": lambda: 5}, "outrider_providers gives int; give a list"),
+        ({"outrider_providers": lambda: "acme"}, "outrider_providers gives str; give a list"),
+        ({"outrider_providers": late}, "outrider_providers raised KeyError: 'late'"),
         ({"outrider_auth_types": nothing}, "outrider_auth_types gives list; give a dict by name"),
         (
             {"outrider_providers": lambda: [Acme], "outrider_tables": lambda: {"acme": int}},

@@ -204,3 +204,10 @@ def test_a_body_that_only_says_it_is_compressed_has_no_text() -> None:
     """Nothing is raised: the response is passed on as it came."""
     assert Response(429, [(b"Content-Encoding", b"gzip")], Whole(b"spent")).text == ""
     assert Response(429, [(b"Content-Encoding", b"br")], Whole(b"spent")).text == ""
+
+
+@pytest.mark.parametrize("status", [99, 100, 199, 600, 1000])
+def test_a_response_has_a_final_status(status: int) -> None:
+    """What is none is the plugin's mistake, found where it is made."""
+    with pytest.raises(ValueError, match="a response has a status from 200 to 599"):
+        respond(status)

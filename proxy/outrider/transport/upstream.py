@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 #: Bytes that may stand in a field: no control characters but the tab (RFC 9110 section 5.5).
 _CLEAN = bytes(byte for byte in range(256) if byte == 0x09 or (byte >= 0x20 and byte != 0x7F))
+#: What ends a request target.
+_UNCLEAN = re.compile(r"[\x00-\x20\x7f]")
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _DIGITS = re.compile(r"[0-9]+")
 _EMPTY_STATUS = frozenset((204, 304))
@@ -127,10 +129,13 @@ class Upstream:
         await self._pool.close()
 
     def _head(self, attempt: Attempt) -> bytes:
+        exchange = attempt.exchange
+        if attempt.target is not exchange.target or attempt.method is not exchange.method:
+            self._check_line(attempt)
         target = self._prefix + attempt.target
         if target[:1] != "/":
             target = "/" + target
-        body = attempt.exchange.body
+        body = exchange.body
         if body.length is not None:
             framing = b"Via: 1.1 outrider\r\nContent-Length: %d\r\n\r\n" % body.length
         elif body.data is None:
@@ -139,6 +144,14 @@ class Upstream:
             framing = b"Via: 1.1 outrider\r\n\r\n"
         line = f"{attempt.method} {target}".encode("utf-8", "surrogateescape")
         return line + self._host_line + serialize(attempt.fields) + framing
+
+    @staticmethod
+    def _check_line(attempt: Attempt) -> None:
+        """Check what a layer made of the request line: the gate saw only the app's own."""
+        if _UNCLEAN.search(attempt.target) is not None or _TOKEN.fullmatch(attempt.method.encode()) is None:
+            raise ValueError(
+                "a layer gave the attempt a method or target that cannot stand in a request line"
+            )
 
     async def _upload(self, attempt: Attempt, protocol: Protocol) -> None:
         """Write a body that streams, at the pace at which the provider takes it."""

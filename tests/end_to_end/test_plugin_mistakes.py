@@ -1,0 +1,147 @@
+"""Plugins that go wrong, with the real program: named, in one line at the start, and with a 502 for a call."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from end_to_end.plugin import installed
+from end_to_end.raw import Wire
+from outrider.testing import FakeProvider, Sidecar
+
+#: What a layer does with a call, by the name of its integration.
+LAYERS = {
+    "raises": "raise RuntimeError('oops')",
+    "exits": "raise SystemExit(3)",
+    "forgets": "pass",
+    "splits": "attempt.target = '/x HTTP/1.1\\r\\nX-Evil: 1'",
+    "spaces": "attempt.target = '/a b'",
+    "methods": "attempt.method = 'GET /y HTTP/1.1\\r\\nX-Evil: 1\\r\\n\\r\\nGET'",
+    "fields": "attempt.headers.set('X', 'a\\r\\nX-Evil: 1')",
+    "status": "return respond(99)",
+}
+PLUGIN = f"""
+from outrider.plugin import Layer, Stage, hookimpl, respond
+
+@hookimpl
+def outrider_target_layers(target):
+    def wrap(send):
+        async def acting(attempt):
+            {
+    "".join(
+        f'''
+            if target.name == {name!r}:
+                {act}'''
+        for name, act in LAYERS.items()
+    )
+}
+            if target.name != "forgets":
+                return await send(attempt)
+        return acting
+    return [Layer(stage=Stage.LIMIT, wrap=wrap)]
+"""
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[FakeProvider]:
+    with FakeProvider() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def sidecar(provider: FakeProvider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sidecar]:
+    """Outrider with a plugin that does wrong at each integration but `fine`."""
+    text = "".join(
+        f'[integrations.{name}]\nbase_url = "{provider.url}"\nauth = {{ type = "none" }}\n'
+        for name in (*LAYERS, "fine")
+    )
+    with Sidecar(text, env=installed(tmp_path_factory.mktemp("plugin"), PLUGIN)) as started:
+        yield started
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_layer_that_goes_wrong_is_named(name: str, sidecar: Sidecar, provider: FakeProvider) -> None:
+    """The app gets a 502, the log has the plugin's name, and everything else goes on."""
+    provider.clear()
+    with Wire(sidecar.port) as wire:
+        wire.send(f"GET /{name}/x HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        answer = wire.answer()
+        wire.send(b"GET /fine/x HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        fine = wire.answer()
+
+    assert (answer.status, fine.status) == (502, 200)
+    assert "plugin 'acme' failed" in json.loads(answer.body)["detail"]
+    assert [request.target for request in provider.requests] == ["/x"]
+    assert provider.problems == []
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (
+            "raise SystemExit(3)",
+            "plugin 'acme' did not load, and is left out: importing it raised SystemExit: 3",
+        ),
+        (
+            "def outrider_lifespan(app):\n    return 5",
+            "plugin 'acme': outrider_lifespan raised AttributeError: 'int' object has no attribute '__aenter__'",
+        ),
+        (
+            "def outrider_admin_routes():\n    return [5]",
+            "plugin 'acme': outrider_admin_routes gives int; give aiohttp.web.get(...), say",
+        ),
+        (
+            "def outrider_subscribe(events):\n    events.on(int, outrider_subscribe_async)\n"
+            "async def outrider_subscribe_async(event): pass",
+            "plugin 'acme': there is no hook 'outrider_subscribe_async'",
+        ),
+        (
+            "def outrider_check(config):\n    return 'integrations.a: no'",
+            "plugin 'acme': outrider_check gives str; give a list",
+        ),
+    ],
+)
+def test_a_plugin_that_cannot_work_is_one_line(tmp_path: Path, code: str, said: str) -> None:
+    """At the start, by its name; without it where that can be."""
+    lines = "".join(
+        f"@hookimpl\n{line}\n" if line.startswith("def ") else f"{line}\n" for line in code.split("\n")
+    )
+    env = installed(tmp_path, f"from outrider.plugin import hookimpl\n{lines}")
+    (tmp_path / "config.toml").write_text(
+        '[server]\nlisten = "127.0.0.1:0"\nadmin = "127.0.0.1:0"\ngrace = 0\n'
+        '[integrations.a]\nbase_url = "not a URL"\n'
+        if "SystemExit" in code
+        else '[server]\nlisten = "127.0.0.1:0"\nadmin = "127.0.0.1:0"\n'
+    )
+    command = [sys.executable, "-m", "outrider", "run"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=30, check=False
+    )
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_end_of_a_lifespan_that_raises_is_told(tmp_path: Path) -> None:
+    """It is in the log with its plugin's name, and the exit code is that of every other end."""
+    code = """
+from contextlib import asynccontextmanager
+from outrider.plugin import hookimpl
+
+@asynccontextmanager
+async def held():
+    yield
+    raise RuntimeError("cannot flush")
+
+@hookimpl
+def outrider_lifespan(app):
+    return held()
+"""
+    sidecar = Sidecar("", env=installed(tmp_path, code)).start()
+
+    assert sidecar.stop() == 0
+    assert "plugin 'acme': the end of its outrider_lifespan raised" in sidecar.stderr
