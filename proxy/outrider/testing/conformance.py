@@ -141,6 +141,14 @@ class Conformance:
             request = self._only_request()
             assert request.target.partition("?")[0] == f"/{name}{self.path}"
 
+    def test_its_sdks_token_calls_are_answered_here(self) -> None:
+        """With a token that means nothing; the provider hears of none."""
+        for call in self.facts.token_paths:
+            answer = self._call(*_any_path(call), body={"grant_type": "client_credentials"})
+            assert answer.status == 200, call
+            assert json.loads(answer.body)["access_token"] not in self.secrets.values()
+        assert self.fake.requests == []
+
     def test_no_secret_is_told(self) -> None:
         """Not in an answer, a log line, a metric or a page, whatever the provider answers."""
         self.fake.handler = lambda request: reply(401, {"error": "no"})
