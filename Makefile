@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long test-sdks lint observability bench clean
+.PHONY: help run example test test-long test-sdks lint observability bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -13,6 +13,9 @@ run: $(VENV)/run ## Serve config.toml on http://127.0.0.1:8080
 	$(BIN)/outrider run
 
 # Most tests wait for programs that start, so there are more workers than cores; a file stays with one.
+example: $(VENV)/run ## An order service that goes on while its payment provider is down
+	$(BIN)/python examples/orders.py
+
 test: $(VENV)/dev ## Run every test but the long groups
 	$(BIN)/python -m pytest -q -m "not long" -n 4 --dist loadfile
 

@@ -152,6 +152,10 @@ class Lane:
             self._queue.settled(self.name, row, outcome)
         except StoreFailed as failed:
             self._pause(_AGAIN_S, failed.detail)
+        except Exception:
+            # A row that cannot be read or written back would be sent again and again.
+            self._barred.add(seq)
+            LOG.exception("integration '%s': job number %d is left alone until a restart", self.name, seq)
         finally:
             self._sending.discard(seq)
             self.in_flight.pop(seq, None)
