@@ -17,6 +17,7 @@ BUILTIN = (
     "outrider_plugins.breaker",
     "outrider_plugins.limits",
     "outrider_plugins.urls",
+    "outrider_plugins.traces",
     "outrider_plugins.statuspages",
     "outrider_plugins.alerts",
     "outrider_plugins.metrics",

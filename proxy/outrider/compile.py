@@ -238,6 +238,7 @@ class Compiler:
         for where, options in (
             (("server",), config.server),
             (("alerts",), config.alerts),
+            (("traces",), config.traces),
             *((("clients", name), client) for name, client in config.clients.items()),
         ):
             for path, text in self._missing(where, options, vault):

@@ -34,6 +34,7 @@ from .resilience import Breaker, Fallback, Jobs, Limit, Message, Retry, Timeout
 from .schema import json_schema
 from .secret import DocumentRef, NameOrSecretRef, SecretRef, SecretRefs, UrlRef
 from .server import Client, Document, Server, ServerTls
+from .traces import Traces
 from .values import (
     ACTIONS,
     Day,
@@ -98,6 +99,7 @@ __all__ = [
     "Timeout",
     "Timespan",
     "Tls",
+    "Traces",
     "Url",
     "UrlOrPath",
     "UrlRef",

@@ -17,6 +17,7 @@ from .options import Options
 from .problems import did_you_mean
 from .resilience import Breaker, Fallback, Jobs, Limit, Retry, Timeout
 from .server import Client, Document, Server
+from .traces import Traces
 from .values import ACTIONS, Day, HostKey, OnKey, PathText, Text
 
 
@@ -158,6 +159,7 @@ class Config:
     integrations: Mapping[str, IntegrationConfig]
     folder: Path = Path()
     alerts: Alerts = field(default_factory=Alerts)
+    traces: Traces = field(default_factory=Traces)
 
     def __repr__(self) -> str:
         return f"<Config {', '.join(self.integrations) or 'without integrations'}>"

@@ -13,6 +13,7 @@ from .alerts import Alerts
 from .integration import MADE_BY_US, IntegrationConfig
 from .parsed import Parsed
 from .server import Client, Document, Server
+from .traces import Traces
 from .vocabulary import Vocabulary
 
 
@@ -34,7 +35,7 @@ class _Generator(GenerateJsonSchema):
 def json_schema(vocabulary: Vocabulary) -> dict[str, Any]:
     """Give a JSON Schema (draft 2020-12) of the whole file, with what the plugins claim."""
     auth_types = vocabulary.auth_types
-    models: list[type[BaseModel]] = [Server, Document, Alerts, Client, IntegrationConfig]
+    models: list[type[BaseModel]] = [Server, Document, Alerts, Traces, Client, IntegrationConfig]
     models += {*auth_types.values(), *vocabulary.tables.values()}
     wanted: list[tuple[type[BaseModel], JsonSchemaMode]] = [(model, "validation") for model in models]
     places, whole = models_json_schema(wanted, schema_generator=_Generator)
@@ -69,6 +70,7 @@ def json_schema(vocabulary: Vocabulary) -> dict[str, Any]:
             "server": places[Server, "validation"],
             "document": places[Document, "validation"],
             "alerts": places[Alerts, "validation"],
+            "traces": places[Traces, "validation"],
             "clients": _table_of("[A-Za-z0-9][A-Za-z0-9_.-]*", places[Client, "validation"]),
             "integrations": _table_of("[a-z0-9][a-z0-9_-]*", places[IntegrationConfig, "validation"]),
         },

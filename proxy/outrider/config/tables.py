@@ -14,10 +14,11 @@ from .options import Options
 from .problems import Report, did_you_mean, unknown_key
 from .read import is_table, read_table
 from .server import Client, Document, Server
+from .traces import Traces
 from .values import parse_client_name, parse_name
 from .vocabulary import Vocabulary
 
-_TABLES = ("server", "document", "alerts", "clients", "integrations")
+_TABLES = ("server", "document", "alerts", "traces", "clients", "integrations")
 
 
 def read_tables(raw: Mapping[str, Any], folder: Path, vocabulary: Vocabulary, report: Report) -> Config:
@@ -28,6 +29,7 @@ def read_tables(raw: Mapping[str, Any], folder: Path, vocabulary: Vocabulary, re
     server = read_table(Server, raw.get("server", {}), ("server",), report)
     document = read_table(Document, raw.get("document", {}), ("document",), report)
     alerts = read_table(Alerts, raw.get("alerts", {}), ("alerts",), report)
+    traces = read_table(Traces, raw.get("traces", {}), ("traces",), report)
     clients: dict[str, Client] = {}
     for name, path in _named(raw, "clients", parse_client_name, report):
         client = read_table(Client, raw["clients"][name], path, report, stand_ins={"token": "env:UNKNOWN"})
@@ -39,7 +41,13 @@ def read_tables(raw: Mapping[str, Any], folder: Path, vocabulary: Vocabulary, re
         if integration is not None:
             integrations[name] = integration
     return Config(
-        server or Server(), document or Document(), clients, integrations, folder, alerts or Alerts()
+        server or Server(),
+        document or Document(),
+        clients,
+        integrations,
+        folder,
+        alerts or Alerts(),
+        traces or Traces(),
     )
 
 

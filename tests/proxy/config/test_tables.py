@@ -20,7 +20,10 @@ def test_a_plugins_table_is_read_by_its_model(read):
     ("text", "said"),
     [
         ("[servr]", ["1: servr: unknown key 'servr'; did you mean 'server'?"]),
-        ("zzz = 1", ["1: zzz: unknown key 'zzz'; known are alerts, clients, document, integrations, server"]),
+        (
+            "zzz = 1",
+            ["1: zzz: unknown key 'zzz'; known are alerts, clients, document, integrations, server, traces"],
+        ),
         ("server = 3", ["1: server: must be a table; write [server]"]),
         ("[[server]]", ["1: server: must be a table; write [server] in single brackets"]),
         ("clients = 3", ["1: clients: must be a table of tables; write [clients.NAME]"]),
