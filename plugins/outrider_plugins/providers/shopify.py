@@ -10,7 +10,8 @@ _LIMITS = "https://shopify.dev/docs/api/usage/limits"
 _GRAPHQL = "POST /admin/api/{version}/graphql.json"
 #: Every REST call, and not GraphQL: what is created at the first level has a plural's name.
 _REST = (
-    *(f"{method} /admin/api/{{version}}/{{name}}s.json" for method in ("GET", "POST")),
+    "GET /admin/api/{version}/{name}",
+    "POST /admin/api/{version}/{name}s.json",
     *(
         f"{method} /admin/api/{{version}}/{'/'.join(('{a}', '{b}', '{c}', '{d}')[:depth])}"
         for method in ("GET", "POST", "PUT", "DELETE")
