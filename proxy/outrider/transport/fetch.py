@@ -69,7 +69,9 @@ async def _ask(pool: Pool, request: bytes, *, head_only: bool, max_bytes: int) -
     try:
         waiter = protocol.begin(head_only=head_only)
         protocol.write(request)
-        message, payload = await waiter
+        came = await waiter
+        assert isinstance(came, tuple), "nothing but the parser reads here"
+        message, payload = came
         if not 200 <= message.code <= 599:
             raise Rubbish(f"the answer has status {message.code:03}")
         content = Content(pool, protocol, payload, None, idle_s=3600.0)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
 
 from aiohttp.base_protocol import BaseProtocol
 from aiohttp.client_exceptions import ClientPayloadError
@@ -16,7 +17,13 @@ if TYPE_CHECKING:
     from aiohttp.http import RawResponseMessage
     from aiohttp.streams import StreamReader
 
+    from outrider.response import Response
+
     from .deadlines import Deadlines
+
+#: What comes of a request: the head of a response, and its body; or all of it.
+Came: TypeAlias = "tuple[RawResponseMessage, StreamReader] | Response"
+Read: TypeAlias = "Callable[[bytes], Response | None]"
 
 READ_BUFFER = 64 * 1024
 MAX_FIELD = 32 * 1024
@@ -46,7 +53,8 @@ class Protocol(BaseProtocol):
         """What came after a 101: it belongs to the other protocol."""
         self._head_only = False
         self._payload: StreamReader | None = None
-        self._head: asyncio.Future[tuple[RawResponseMessage, StreamReader]] | None = None
+        self._head: asyncio.Future[Came] | None = None
+        self._read: Read | None = None
         self._idle_s = 0.0
 
     @property
@@ -76,10 +84,15 @@ class Protocol(BaseProtocol):
         if self.transport is not None:
             self.transport.abort()
 
-    def begin(self, *, head_only: bool) -> asyncio.Future[tuple[RawResponseMessage, StreamReader]]:
-        """Take the connection for one request; the future gives the head of its response."""
+    def begin(self, *, head_only: bool, read: Read | None = None) -> asyncio.Future[Came]:
+        """Take the connection for one request; the future gives the head of its response.
+
+        The first piece of the response is shown to `read`. What it makes of it is all of the response; what
+        it gives None for is parsed.
+        """
         self.idle = False
         self.uploaded = True
+        self._read = None if head_only else read
         if self._parser is None or head_only is not self._head_only:
             self._head_only = head_only
             self._parser = HttpResponseParser(
@@ -157,6 +170,13 @@ class Protocol(BaseProtocol):
             if data:
                 self.abort()
             return
+        read, self._read = self._read, None
+        if read is not None and self.uploaded:
+            response = read(data)
+            if response is not None and self._head is not None and not self._head.done():
+                self._deadlines.clear(self)
+                self._head.set_result(response)
+                return
         try:
             if data.startswith(_OTHER_PROTOCOLS):
                 raise ValueError("llhttp speaks these too, and does not tell which it was")

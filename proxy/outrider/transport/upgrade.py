@@ -55,7 +55,7 @@ class UpgradingUpstream(Upstream):
         if headers.getall(hdrs.SEC_WEBSOCKET_ACCEPT, []) != [_accept(attempt.exchange)]:
             raise Rubbish("the provider's Sec-WebSocket-Accept does not fit the app's key")
         self._check_fields(message.raw_headers)
-        return self._filter.apply(message.raw_headers, names)
+        return self._shapes.filter.apply(message.raw_headers, names)
 
 
 def _wants_websocket(exchange: Exchange) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
-from dataclasses import dataclass
 from email.utils import formatdate
+from itertools import compress
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -15,12 +15,13 @@ from aiohttp.http import HttpVersion11
 from aiohttp.streams import EMPTY_PAYLOAD
 
 from outrider.errors import BrokenBody, OutriderError, Rubbish
-from outrider.headers import HOP_BY_HOP, NO_NAMES, Field, Filter, connection_names, serialize
+from outrider.headers import NO_NAMES, Field, connection_names, serialize
 from outrider.links import turn_back
 from outrider.response import Response
 from outrider.tasks import spawn
 
 from .pool import Pool
+from .shapes import PLAIN_CONNECTION, Shapes
 from .tunnel import Tunnel
 
 if TYPE_CHECKING:
@@ -44,18 +45,6 @@ _DIGITS = re.compile(r"[0-9]+")
 _EMPTY_STATUS = frozenset((204, 304))
 #: Fields whose values decide what becomes of them, or of the body.
 _BY_VALUE = frozenset((b"transfer-encoding", b"location", b"link"))
-_PLAIN_CONNECTION = frozenset((b"keep-alive", b"Keep-Alive", b"close"))
-#: Sequences of names that are remembered for one target.
-_SHAPES = 256
-
-
-@dataclass(frozen=True, slots=True)
-class _Shape:
-    """What follows from the names of a response's fields: which pass, and where two of them stand."""
-
-    kept: tuple[int, ...]
-    length: int
-    connection: int
 
 
 class Upstream:
@@ -78,9 +67,7 @@ class Upstream:
         self._host_line = f" HTTP/1.1\r\nHost: {base.authority}\r\n".encode()
         names = target.provider.url_headers if target.provider is not None else ()
         self._url_fields = frozenset(name.lower().encode("latin-1") for name in names)
-        self._by_value = _BY_VALUE | self._url_fields
-        self._filter = Filter(HOP_BY_HOP)
-        self._shapes: dict[tuple[bytes, ...], _Shape] = {}
+        self._shapes = Shapes(_BY_VALUE | self._url_fields)
         self._response_s = target.timeout.response
         self._idle_s = target.timeout.idle
 
@@ -102,7 +89,7 @@ class Upstream:
             if protocol is None:
                 protocol = await pool.connect(exchange.deadline - now)
                 now = monotonic()
-            waiter = protocol.begin(head_only=attempt.method == "HEAD")
+            waiter = protocol.begin(head_only=attempt.method == "HEAD", read=self._shapes.read)
             if body.data is not None:
                 protocol.write(head + body.data if body.data else head)
                 left_s = exchange.deadline - now
@@ -112,7 +99,11 @@ class Upstream:
                 protocol.write(head)
                 protocol.expire_in(exchange.deadline - now)
                 upload = spawn(self._upload(attempt, protocol), name=f"upload of {exchange.id}")
-            message, payload = await waiter
+            came = await waiter
+            if isinstance(came, Response):
+                pool.put_back(protocol)
+                return came
+            message, payload = came
             content = Content(pool, protocol, payload, upload, self._idle_s)
             return Response(message.code, self._accept(message, attempt, content), content)
         except BaseException:
@@ -177,16 +168,15 @@ class Upstream:
     def _accept(self, message: RawResponseMessage, attempt: Attempt, content: Content) -> list[Field]:
         """Check a head before any of it is passed on, and give the fields that are.
 
-        A provider answers with the same names again and again. What follows from the names alone is
-        remembered; what depends on a value is looked at each time.
+        What depends on the names alone is looked up; what depends on a value is looked at each time.
         """
         raw = message.raw_headers
-        shape = self._shapes.get(tuple([name for name, _ in raw]))
+        shape = self._shapes.find(raw)
         if shape is None or not 200 <= message.code <= 599 or message.version is not HttpVersion11:
             return self._examine(message, attempt, content)
         if b"".join([value for _, value in raw]).translate(None, _CLEAN):
             raise Rubbish("the provider's header has a control character")
-        if shape.connection >= 0 and raw[shape.connection][1] not in _PLAIN_CONNECTION:
+        if shape.connection >= 0 and raw[shape.connection][1] not in PLAIN_CONNECTION:
             return self._examine(message, attempt, content)
         if shape.length >= 0:
             given = raw[shape.length][1]
@@ -194,23 +184,7 @@ class Upstream:
                 return self._examine(message, attempt, content)
             content.length = int(given)
         content.empty = attempt.method == "HEAD" or message.code in _EMPTY_STATUS
-        return [raw[index] for index in shape.kept]
-
-    def _remember(self, raw: tuple[Field, ...]) -> None:
-        """Remember the names of a head that was examined, where nothing but plain values follows."""
-        names = [name.lower() for name, _ in raw]
-        if (
-            len(self._shapes) >= _SHAPES
-            or self._by_value.intersection(names)
-            or b"date" not in names
-            or any(names.count(name) > 1 for name in (b"content-length", b"connection"))
-        ):
-            return
-        self._shapes[tuple(name for name, _ in raw)] = _Shape(
-            kept=tuple(index for index, (name, _) in enumerate(raw) if self._filter.passes(name)),
-            length=names.index(b"content-length") if b"content-length" in names else -1,
-            connection=names.index(b"connection") if b"connection" in names else -1,
-        )
+        return [*compress(raw, shape.passing)]
 
     def _examine(self, message: RawResponseMessage, attempt: Attempt, content: Content) -> list[Field]:
         """Check each thing that could be wrong with a head."""
@@ -239,7 +213,7 @@ class Upstream:
                     error_type="http_response_transfer_coding",
                 )
         named = connection_names(headers.getall("Connection")) if "Connection" in headers else NO_NAMES
-        fields = self._filter.apply(raw, named)
+        fields = self._shapes.filter.apply(raw, named)
         # A fallback's URLs stay as they are: below the app's address is the first target.
         own = attempt.exchange.integration.target is self._target
         if own and ("Location" in headers or "Link" in headers or self._url_fields):
@@ -248,7 +222,7 @@ class Upstream:
             fields.append((b"Date", formatdate(usegmt=True).encode()))
         content.length = length
         content.empty = attempt.method == "HEAD" or status in _EMPTY_STATUS
-        self._remember(raw)
+        self._shapes.remember(raw)
         return fields
 
     @staticmethod
