@@ -52,6 +52,8 @@ def _running(integration: Integration) -> dict[str, object]:
     return {
         "base_url": integration.target.where,
         "stack": integration.describe(),
+        "breaker": METRICS.traffic[integration.name].breakers.get(integration.name),
+        "limit_used": limits.used(integration.target),
         "limits": limits.describe(integration.target),
         "credential": credential.describe() if credential is not None else None,
         "incident": {"name": incident.name, "severity": incident.severity} if incident is not None else None,

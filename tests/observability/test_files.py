@@ -68,8 +68,7 @@ def test_they_ask_for_metrics_that_there_are(scraped: str) -> None:
     expressions += re.findall(r"expr: (.+)", RULES)
     asked = {name for text in expressions for name in re.findall(r"\b(?:outrider|process)[a-z0-9_:]+", text)}
 
-    # Its plugin is another; the contract has the name.
-    assert asked - known - {"outrider_jobs"} == set()
+    assert asked - known == set()
 
 
 def test_every_alert_has_a_test_and_says_what_to_do() -> None:

@@ -7,7 +7,7 @@ import shutil
 import socket
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic, sleep
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.long
 
 RULES = Path(__file__).parents[2] / "observability" / "outrider.rules.yml"
 #: What cannot be provoked here within a minute; promtool's unit tests have these.
-ELSEWHERE = {"OutriderJobsFailed", "OutriderJobsPileUp"}
+ELSEWHERE = {"OutriderJobsPileUp"}
 
 CONFIG = """
 [alerts]
@@ -81,6 +81,11 @@ base_url = "{url}"
 auth = {{ type = "none" }}
 limits = [{{ rate = "20/m", burst = 1, wait = "30s" }}]
 
+[integrations.queued]
+base_url = "{url}/lost"
+auth = {{ type = "none" }}
+jobs = {{ attempts = 1 }}
+
 [integrations.old]
 base_url = "{url}"
 auth = {{ type = "none" }}
@@ -131,6 +136,7 @@ def answer(request: ReceivedRequest) -> Script:
     return {
         "broken": reply(500),
         "refused": reply(401),
+        "lost": reply(404),
         "limited": reply(429),
         "used": reply(200, b"", used),
         "status": reply(200, STATUS),
@@ -143,12 +149,12 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
-def get(url: str, path: str) -> Any:
+def get(url: str, path: str, headers: Mapping[str, str] | None = None) -> Any:
     """Give the JSON of an answer; None where there is none."""
     at = urlsplit(url)
     connection = http.client.HTTPConnection(at.hostname or "", at.port, timeout=60)
     try:
-        connection.request("GET", path)
+        connection.request("GET", path, headers=dict(headers or {}))
         body = connection.getresponse().read()
         return json.loads(body)
     except ValueError:
@@ -201,7 +207,7 @@ def traffic(sidecar: Sidecar) -> Iterator[None]:
     def calls(name: str) -> None:
         while not stop.is_set():
             with suppress(OSError):
-                get(sidecar.url, f"/{name}/x")
+                get(sidecar.url, f"/{name}/x", {"Prefer": "respond-async"} if name == "queued" else {})
             stop.wait(0.05)
 
     threads = [threading.Thread(target=calls, args=(name,)) for name in (*names, *["waits"] * 3)]

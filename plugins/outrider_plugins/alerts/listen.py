@@ -9,6 +9,7 @@ from outrider.plugin import (
     CredentialRefreshed,
     DeprecatedCall,
     Events,
+    JobDelivered,
     KeyChanged,
     LimitNearlyUsed,
     Reloaded,
@@ -35,6 +36,7 @@ class Ear:
         events.on(BreakerClosed, self.closed)
         events.on(CredentialRefreshed, self.refreshed)
         events.on(BudgetSpent, self.budget_spent)
+        events.on(JobDelivered, self.delivered)
         events.on(DeprecatedCall, self.deprecated)
         events.on(LimitNearlyUsed, self.limit_nearly_used)
         events.on(Reloaded, self.reloaded)
@@ -89,6 +91,12 @@ class Ear:
         """Retries are refused, for the provider's good."""
         text = "its retry budget is spent: what fails is not tried again"
         self._book.begin(event.target.name, "budget", "spent", text)
+
+    def delivered(self, event: JobDelivered) -> None:
+        """A job was delivered, or is dead, or is tried again, which is no trouble yet."""
+        if event.state == "failed":
+            text = f"job {event.id} failed for good: {event.reason}; outrider jobs retry sends it again"
+            self._book.begin(event.integration, "job", "failed", text)
 
     def deprecated(self, event: DeprecatedCall) -> None:
         """Somebody still calls what should be called no longer."""

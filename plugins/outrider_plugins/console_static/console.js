@@ -4,6 +4,7 @@
 const every = 2000;
 const rows = document.getElementById("integrations");
 const about = document.getElementById("about");
+const alerts = document.getElementById("alerts");
 let before = null;
 
 function cell(row, text, kind) {
@@ -36,14 +37,21 @@ function show(now) {
     more(name, one.purpose);
     const state = cell(row, one.routed ? one.status === "draft" ? "active" : one.status : "draft, no secret", "state");
     if (!one.routed) state.classList.add("asleep");
+    if (one.breaker) {
+      state.classList.add("bad");
+      more(state, "breaker open");
+    }
+    if (one.incident) more(state, `its provider says: ${one.incident.name} (${one.incident.severity})`);
     const provider = cell(row, one.provider || one.base_url);
-    more(provider, one.stack || one.base_url);
+    more(provider, one.stack);
     const traffic = one.traffic;
     cell(row, traffic.requests, "number");
     cell(row, perSecond(now, one), "number");
     cell(row, traffic.in_flight, "number");
     cell(row, traffic.errors, traffic.errors ? "number bad" : "number");
     cell(row, traffic.mean_ms === null ? "–" : traffic.mean_ms, "number");
+    const used = one.limit_used;
+    cell(row, typeof used === "number" ? `${Math.round(100 * used)} %` : "–", used >= 0.8 ? "number bad" : "number");
   }
   rows.replaceChildren(...fresh.rows);
   const trouble = now.draining ? "shutting down" : now.config_ok ? "" : "the file on disk was refused: see the log";
@@ -52,11 +60,29 @@ function show(now) {
   before = now;
 }
 
+function warn(now) {
+  const fresh = document.createDocumentFragment();
+  for (const one of now.alerts) {
+    const item = document.createElement("li");
+    item.textContent = `${one.integration}: ${one.text}`;
+    item.className = one.severity;
+    more(item, [`since ${new Date(one.starts_at).toLocaleTimeString()}`, one.incident && `its provider says: ${one.incident}`].filter(Boolean).join(" · "));
+    fresh.append(item);
+  }
+  alerts.replaceChildren(fresh);
+}
+
+async function ask(path) {
+  const answer = await fetch(path, { cache: "no-store" });
+  if (!answer.ok) throw new Error(`answered ${answer.status}`);
+  return answer.json();
+}
+
 async function refresh() {
   try {
-    const answer = await fetch("api/integrations", { cache: "no-store" });
-    if (!answer.ok) throw new Error(`answered ${answer.status}`);
-    show(await answer.json());
+    const [integrations, on] = await Promise.all([ask("api/integrations"), ask("api/alerts")]);
+    show(integrations);
+    warn(on);
   } catch (error) {
     about.textContent = `Outrider does not answer (${error.message})`;
     about.className = "bad";

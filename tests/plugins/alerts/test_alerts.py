@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -31,6 +32,11 @@ retry = {{ attempts = 2, base = "1ms", cap = "1ms", budget = 0 }}
 breaker = {{ failures = 50, open = "50ms" }}
 status_page = {{ feed = "{receiver}/status" }}
 on = {{ "5xx" = ["retry", "alert"], "401" = ["alert"], "403" = ["pass"] }}
+
+[integrations.queued]
+base_url = "{url}"
+auth = {{ type = "none" }}
+jobs = {{ attempts = 1 }}
 
 [integrations.old]
 base_url = "{url}"
@@ -97,11 +103,13 @@ def sidecar(provider: FakeProvider, receiver: Receiver) -> Iterator[Sidecar]:
         assert "am-t0ken" not in started.stderr
 
 
-def call(sidecar: Sidecar, path: str = "/acme/x") -> int:
+def call(
+    sidecar: Sidecar, path: str = "/acme/x", headers: dict[str, str] | None = None, method: str = "GET"
+) -> int:
     at = urlsplit(sidecar.url)
     connection = http.client.HTTPConnection(at.hostname or "", at.port, timeout=10)
     try:
-        connection.request("GET", path)
+        connection.request(method, path, headers=headers or {})
         answer = connection.getresponse()
         answer.read()
         return answer.status
@@ -168,6 +176,18 @@ def test_each_kind_of_trouble_is_told(sidecar: Sidecar, provider: FakeProvider, 
     receiver.until_told("acme", "breaker", "open", "firing")  # at once: the provider says that it is down
 
     assert json.loads(http_get(sidecar, "/api/alerts"))["alerts"][0]["kind"] == "limit"
+
+
+def test_a_dead_job_is_told(sidecar: Sidecar, provider: FakeProvider, receiver: Receiver) -> None:
+    """By its id, so that it can be looked at and sent again."""
+    provider.reply(400, {"error": "no"})
+    assert call(sidecar, "/queued/x", {"Prefer": "respond-async"}, "POST") == 202
+    receiver.until_told("queued", "job", "failed", "firing")
+
+    (message,) = receiver.told("/hook")
+    assert re.fullmatch(
+        r"job \S+ failed for good: .*; outrider jobs retry sends it again", message["alerts"][0]["text"]
+    )
 
 
 def test_a_receiver_that_hangs_holds_up_nobody(
