@@ -21,7 +21,7 @@ def unreachable(error: ClientError | OSError, where: str) -> Unreachable:
     """Say why there is no connection; nothing was written."""
     cause = error.os_error if isinstance(error, ClientConnectorError) else error
     if isinstance(cause, Prohibited):
-        return Unreachable(str(cause), error_type="destination_ip_prohibited", written=False)
+        return Unreachable(cause.args[1], error_type="destination_ip_prohibited", written=False)
     if isinstance(error, ClientConnectorDNSError):
         return Unreachable(f"the name of {where} does not resolve", error_type="dns_error", written=False)
     if isinstance(error, ClientConnectorCertificateError):
