@@ -3,8 +3,6 @@
 import asyncio
 import base64
 import json
-import subprocess
-import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -410,28 +408,3 @@ async def _ask(port: int, name: str, method: str = "GET", body: bytes = b"") -> 
     writer.close()
     await writer.wait_closed()
     return int(answer.split(b" ", 2)[1])
-
-
-def test_a_pool_is_explained_and_documented(tmp_path: Path) -> None:
-    """By the references of its keys and what is done; no secret is needed."""
-    (tmp_path / "config.toml").write_text(
-        '[integrations.api]\nbase_url = "https://api.example"\n'
-        f'auth = {{ type = "bearer", token = {POOL} }}\n'
-        'limits = [{ rate = "25/s", scope = "key" }]\n'
-    )
-
-    said = {}
-    for words in (("explain", "GET", "/api/x"), ("docs",), ("check", "--no-secrets")):
-        command = [sys.executable, "-m", "outrider", *words]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-        assert (done.returncode, done.stderr) == (0, "")
-        said[words[0]] = done.stdout
-
-    assert "bearer, a pool of 3 keys that take turns: env:KEY_1, env:KEY_2, env:KEY_3" in said["explain"]
-    assert "25/s, for each key, waits up to 5 s" in said["explain"]
-    assert "3 keys take turns, and one that is limited or refused rests while the others work" in said["docs"]
-    assert "Rest the key until `Retry-After` is over, send the call with another" in said["docs"]
-    assert (
-        "send the call with another key, and leave the refused one out until it is replaced" in said["docs"]
-    )
-    assert "note" not in said["check"]

@@ -33,6 +33,10 @@ auth = { type = "bearer", token = "env:NOT_SET" }
 [integrations.through]
 base_url = "https://through.example"
 auth = { type = "pass" }
+[integrations.pooled]
+base_url = "https://pooled.example"
+auth = { type = "bearer", token = ["env:K1", "env:K2", "env:K3"] }
+limits = [{ rate = "25/s", scope = "key" }]
 [integrations.pay]
 provider = "paypal"
 auth = { client_id = "x", client_secret = "env:NOT_SET" }
@@ -54,6 +58,8 @@ def said(tmp_path: Path, method: str, path: str) -> dict[str, str]:
     ("call", "line", "words"),
     [
         ("GET /plain/x?a=1", "sends", "GET https://plain.example/base/x?a=1"),
+        ("GET /pooled/x", "credential", "bearer, a pool of 3 keys that take turns: env:K1, env:K2, env:K3"),
+        ("GET /pooled/x", "limits", "25/s, for each key, waits up to 5 s"),
         (
             "POST /pay/v1/oauth2/token",
             "answered",

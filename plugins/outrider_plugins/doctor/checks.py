@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 from functools import partial
 from pathlib import Path
 from time import monotonic, time
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
@@ -154,11 +154,34 @@ async def _call(found: Found, integration: Integration) -> list[Finding]:
         await response.peek()
         return [
             _credential(found, target, probe, response),
+            *await _other_keys(found, integration, probe),
             _clock(found, response.headers, (before + time()) / 2),
             _limits(found, response),
         ]
     finally:
         response.close()
+
+
+async def _other_keys(found: Found, integration: Integration, probe: str) -> list[Finding]:
+    """Send the call with the other keys of a pool too: behind those that work a bad one does not show."""
+    target, keys = integration.target, integration.target.auth.keys if integration.target.auth else ()
+    if len(keys) < 2 or not probe or target.credential is None:
+        return []
+    for _ in keys[1:]:
+        try:
+            exchange = exchange_of(integration, probe, target.provider)
+            response = await asyncio.wait_for(target.send(exchange), 2 * TIMEOUT_S)
+        except (OutriderError, TimeoutError):
+            break
+        response.close()
+    described: Any = target.credential.describe()
+    return [
+        found(
+            "credential", "fail", f"{one['key']} is refused, {probe}", f"look at {', '.join(map(str, refs))}"
+        )
+        for one, refs in zip(described["keys"], keys, strict=True)
+        if one["state"] == "refused"
+    ]
 
 
 def exchange_of(integration: Integration, call: str, provider: Provider | None) -> Exchange:

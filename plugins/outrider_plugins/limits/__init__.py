@@ -90,7 +90,7 @@ class Limits:
             if key.knows:
                 self._hold(key)  # the provider's count may be used up by those under way
             key.in_flight += 1
-            version = key.version()
+            version = key.version() if pool is not None else None
             response: Response | None = None
             try:
                 answered = await send(attempt)

@@ -155,3 +155,18 @@ def test_one_can_be_chosen(fake: FakeProvider, tmp_path: Path) -> None:
     assert "other" not in said
     assert unknown[0] == 2
     assert "there is no integration 'strip'; there are stripe, other" in unknown[2]
+
+
+def test_each_key_of_a_pool_is_asked(fake: FakeProvider, tmp_path: Path) -> None:
+    """One that is refused does not hide behind the others; it is named by its reference."""
+    (tmp_path / "bad").write_text("a-bad-key")
+    fake.handler = lambda request: reply(
+        401 if request.header("Authorization") == "Bearer a-bad-key" else 200
+    )
+    pool = stripe(fake).replace('"env:KEY"', '["env:KEY", "file:bad", "env:KEY"]')
+    code, said, _ = doctor(tmp_path, pool)
+
+    assert code == 1
+    assert "credential ok accepted, GET /v1/balance: 200" in said
+    assert "credential fail key 2 of 3 is refused, GET /v1/balance → look at file:bad" in said
+    assert said.count("is refused") == 1

@@ -171,6 +171,19 @@ def test_an_integration_with_little_is_described_too(folder: Path) -> None:
     assert method == "API Key in the `X-Token` header, as `Token {secret}`, put on by Outrider"
 
 
+def test_a_pool_of_keys_is_described(folder: Path) -> None:
+    """How many there are, and what is done about one that is refused or limited."""
+    (folder / "config.toml").write_text(
+        '[integrations.a]\nbase_url = "https://a"\nauth = { type = "bearer", token = ["env:A", "env:B"] }\n'
+    )
+    text = outrider(folder, "docs").stdout
+
+    assert "; 2 keys take turns, and one that is limited or refused rests while the others work" in text
+    assert "send the call with another key, and leave the refused one out until it is replaced" in text
+    assert "Rest the key until `Retry-After` is over, send the call with another, and retry" in text
+    assert "renew the token" not in text
+
+
 def test_no_secret_is_in_it(folder: Path) -> None:
     """Not even what somebody wrote into the command that prints one."""
     done = outrider(folder, "docs")
