@@ -5,6 +5,8 @@ import base64
 import json
 import signal
 import threading
+import time
+from email.utils import formatdate
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import parse_qsl
@@ -164,17 +166,55 @@ def test_a_jwt_is_the_grant(kind: str, tmp_path: Path) -> None:
     assert jwt.get_unverified_header(login.forms[0]["assertion"])["kid"] == "k1"
 
 
-async def test_five_hundred_calls_make_one_token_request() -> None:
-    """They all wait for the same token."""
-    login = Login()
+@pytest.mark.parametrize("ahead_s", [-3600, -30, 30, 3600])
+def test_a_server_whose_clock_is_another(ahead_s: int, tmp_path: Path) -> None:
+    """It refuses the times of a JWT: it is asked once more, in the time that its answer gave; then at once."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    (tmp_path / "key.pem").write_bytes(key.private_bytes(encoding, form, serialization.NoEncryption()))
+    seen: list[int] = []
+
+    def login(request: ReceivedRequest) -> Script:
+        assertion = dict(parse_qsl(request.body.decode()))["assertion"]
+        options = {"verify_exp": False, "verify_iat": False, "verify_aud": False}
+        claims = jwt.decode(assertion, key.public_key(), ["ES256"], options=options)
+        now = time.time() + ahead_s
+        good = claims["iat"] - 1 <= now < claims["iat"] + 10
+        seen.append(200 if good else 400)
+        answer = {"access_token": f"t{len(seen)}"} if good else {"error": "invalid_grant"}
+        return reply(seen[-1], answer, {"Date": formatdate(now, usegmt=True)})
+
+    provider = Api()
+    provider.accepts = {"t2"}
+    more = f'grant = "jwt_bearer"\nprivate_key = "file:{tmp_path}/key.pem"'
+    with (
+        FakeProvider(login) as token_server,
+        FakeProvider(provider) as api,
+        Sidecar(config(api, token_server, more)) as sidecar,
+    ):
+        statuses = [ask(sidecar)[0]]
+        provider.accepts = {"t3"}
+        statuses.append(ask(sidecar)[0])
+
+    assert (statuses, seen) == ([200, 200], [400, 200, 200])
+
+
+@pytest.mark.parametrize("ended", [False, True])
+async def test_five_hundred_calls_make_one_token_request(ended: bool) -> None:
+    """They all wait for the same token: where there was none yet, and where the one there was has ended."""
+    login = Login(expires_in=0.2)
     with (
         FakeProvider(login) as token_server,
         FakeProvider(Api()) as api,
         Sidecar(config(api, token_server, ""), env=SECRETS) as sidecar,
     ):
+        if ended:
+            await _ask(sidecar.port)
+            await asyncio.to_thread(_until_ended, sidecar)
+        asked, login.expires_in = len(login.forms), 3600
         statuses = await asyncio.gather(*(_ask(sidecar.port) for _ in range(500)))
 
-    assert (set(statuses), len(login.forms), len(api.requests)) == ({200}, 1, 500)
+    assert (set(statuses), len(login.forms) - asked, len(api.requests)) == ({200}, 1, 500 + ended)
 
 
 async def test_no_app_sees_a_token_that_was_revoked() -> None:
@@ -365,6 +405,17 @@ def test_what_the_console_says_of_it() -> None:
     assert (state["state"], state["trouble"], 3500 < state["seconds_left"] <= 3600) == ("valid", "", True)
     assert '"t1"' not in text
     assert "hush" not in text
+
+
+def _until_ended(sidecar: Sidecar) -> None:
+    """Wait until the token that there was has ended."""
+    port = int(sidecar.admin_url.rpartition(":")[2])
+    state = "valid"
+    while state == "valid":
+        connection = HTTPConnection("127.0.0.1", port, timeout=30)
+        connection.request("GET", "/api/integrations")
+        state = json.loads(connection.getresponse().read())["integrations"][0]["credential"]["state"]
+        connection.close()
 
 
 async def _ask(port: int, method: str = "GET", body: bytes = b"") -> int:

@@ -2,9 +2,9 @@
 
 One file for each credential in `token_dir` (0700, the files 0600), which processes may share. Whoever
 refreshes holds the lock, reads what is there, and has the new token synced before it is used. What
-cannot be helped is a process killed between the provider's answer and the end of that sync: the
-provider has spent the old token then, and nobody has the new one. A mark that is written before the
-request and taken away after it tells of that at the next refresh.
+cannot be helped is a process killed between the request and the end of that sync, or an answer lost on
+its way: the provider has spent the old token then, and nobody has the new one. A mark that is written
+before the request and taken away after the sync tells of that at the next refresh.
 """
 
 from __future__ import annotations
@@ -113,8 +113,8 @@ class Kept:
         """Mark that the refresh token is about to be spent. Unavailable where nothing can be written."""
         if self._mark.exists():
             LOG.warning(
-                "integration '%s': a process ended during a refresh; if the provider now says invalid_grant, "
-                "its new refresh token is lost and another must be given",
+                "integration '%s': a refresh was cut off; if the provider now says invalid_grant, its new "
+                "refresh token is lost and another must be given",
                 of,
             )
         try:

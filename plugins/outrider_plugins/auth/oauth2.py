@@ -8,6 +8,7 @@ import math
 import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from time import time
 from typing import Literal, Self
@@ -36,6 +37,8 @@ from .tokens import Grant, Refused, Token
 
 #: Seconds that an assertion of ours is good for; RFC 7523 asks for little.
 ASSERTION_S = 300
+#: Seconds by which a server's clock may be another than ours before a JWT that it refused is made anew.
+APART_S = 5.0
 #: Seconds that a token endpoint has.
 TIMEOUT_S = 15.0
 #: Who says that a token lives longer than this, in seconds, says nothing: the next 401 tells.
@@ -110,6 +113,9 @@ class OAuth2Grant(Grant):
         self.url = options.token_url.at(target.base)
         self._options = options
         self._wall = wall
+        self._apart_s = 0.0
+        """By how much the server's clock is ahead of ours, where that matters."""
+        self._their_time: float | None = None
         refs = (options.client_id, options.client_secret, options.refresh_token, options.private_key)
         self._secrets = [target.secret(ref) for ref in refs if isinstance(ref, SecretRef)]
         self._kept: Kept | None = None
@@ -132,12 +138,21 @@ class OAuth2Grant(Grant):
         if self._kept is not None:
             return await self._rotate(self._kept, known)
         options = self._options
-        form: dict[str, str | None]
         if options.grant == "jwt_bearer":
-            form = {"grant_type": _JWT_BEARER, "assertion": self._assertion()}
-        else:
-            form = {"grant_type": "client_credentials", "audience": options.audience}
+            return _token(await self._assert())[0]
+        form = {"grant_type": "client_credentials", "audience": options.audience}
         return _token(await self._post(form))[0]
+
+    async def _assert(self) -> Mapping[str, object]:
+        """Ask with a JWT, and once more in the server's time where its clock is another one than ours."""
+        try:
+            return await self._post({"grant_type": _JWT_BEARER, "assertion": self._assertion()})
+        except Refused:
+            theirs = self._their_time
+            if theirs is None or abs(theirs - self._wall() - self._apart_s) < APART_S:
+                raise
+            self._apart_s = theirs - self._wall()
+        return await self._post({"grant_type": _JWT_BEARER, "assertion": self._assertion()})
 
     async def _rotate(self, kept: Kept, known: Token | None) -> Token:
         """Spend the refresh token, which may be good for once only, and keep the next one."""
@@ -203,11 +218,12 @@ class OAuth2Grant(Grant):
             timeout_s=TIMEOUT_S,
             tls=self.target.tls if own else None,
         )
+        self._their_time = _date(answer)
         return answered(answer, self.url.authority, self._wall())
 
     def _assertion(self) -> str:
         """Sign a JWT that says who asks (RFC 7523 section 3)."""
-        options, now = self._options, int(self._wall())
+        options, now = self._options, int(self._wall() + self._apart_s)
         client = self._value(options.client_id)
         claims = {
             "iss": client,
@@ -251,21 +267,29 @@ def answered(answer: Fetched, where: str, now: float) -> Mapping[str, object]:
     said: object
     try:
         said = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         said = dict(parse_qsl(text))
     if not isinstance(said, dict):
         said = {}
     code = said.get("error")
     code = code if isinstance(code, str) and _CODE.fullmatch(code) else ""
-    if answer.status == 200 and not code:
+    if answer.status < 300 and not code:
         return said
-    if code in _FINAL and answer.status in (200, 400, 401, 403):
+    if code in _FINAL and (answer.status < 300 or answer.status in (400, 401, 403)):
         raise Refused(f"{where} says {code}")
     failed = Unreachable(
         f"{where} answered {answer.status}{f' {code}' if code else ''}", written=answer.status < 400
     )
     failed.retry_after_s = retry_after(answer.headers, now)
     raise failed
+
+
+def _date(answer: Fetched) -> float | None:
+    """Give the time that an answer says it was made at, in Unix seconds."""
+    try:
+        return parsedate_to_datetime(answer.headers.get("Date") or "").timestamp()
+    except ValueError:
+        return None
 
 
 def _token(said: Mapping[str, object]) -> tuple[Token, str]:
@@ -282,6 +306,6 @@ def _seconds(given: object) -> float | None:
         seconds = (
             float(given) if isinstance(given, int | float | str) and not isinstance(given, bool) else 0.0
         )
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return seconds if 0 < seconds <= LONGEST_S else None

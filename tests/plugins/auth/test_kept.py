@@ -67,7 +67,7 @@ async def test_a_refresh_that_was_cut_off_is_told(tmp_path: Path, caplog: pytest
         caplog.clear()
         kept.begin(stored, of="acme")
 
-    assert "a process ended during a refresh" in first
+    assert "a refresh was cut off" in first
     assert caplog.text == ""
     assert "refresh-1" not in first
 

@@ -90,6 +90,7 @@ def test_what_is_refused_for_good(code: str, status: int) -> None:
         (400, b'{"error": "Secret \\n text"}', "login.example answered 400"),
         (302, b"", "login.example answered 302"),
         (400, b"[1]", "login.example answered 400"),
+        (400, b"[" * 100_000, "login.example answered 400"),
     ],
 )
 def test_what_may_pass(status: int, body: bytes, said: str) -> None:
@@ -98,6 +99,22 @@ def test_what_may_pass(status: int, body: bytes, said: str) -> None:
         answered(Fetched(status, Headers([(b"Retry-After", b"7")]), body), "login.example", 0.0)
 
     assert raised.value.retry_after_s == 7.0
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"),
+    [
+        *((value, float(value)) for value in (1, 0.5, "3600", "3600.5", " 60 ", "1e3", 366 * 86400)),
+        *((value, None) for value in (0, -1, "0", "-3600", "", "soon", "1h", "nan", "inf", 366 * 86400 + 1)),
+        *((value, None) for value in (None, True, False, [], [3600], {}, 10**400, "9" * 5000, float("nan"))),
+        *((value, None) for value in (float("inf"), float("-inf"))),
+    ],
+)
+def test_what_a_lifetime_may_say(given: object, seconds: float | None) -> None:
+    """What cannot be a lifetime tells nothing, and a token without one is kept until it is refused."""
+    token, _ = _token({"access_token": "a", "expires_in": given})
+
+    assert token.seconds == seconds
 
 
 @pytest.mark.parametrize("said", [{}, {"access_token": ""}, {"access_token": "a\nb"}, {"access_token": 3}])
