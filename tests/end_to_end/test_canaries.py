@@ -8,7 +8,7 @@ through as well.
 import http.client
 import subprocess
 import sys
-from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,15 @@ AUTHS = {
     "file": 'type = "bearer", token = "file:KEY"',
     "none": 'type = "none"',
     "pass": 'type = "pass"',
+}
+#: Which of the secrets goes where; what is signed with goes nowhere.
+OWN = {
+    "bearer": {"BEARER"},
+    "basic": {"USER", "PASSWORD"},
+    "header": {"HEADER"},
+    "headers": {"FIRST", "SECOND"},
+    "query": {"QUERY"},
+    "sigv4": {"ACCESS", "SESSION"},
 }
 WAYS = ("/ok", "/401", "/403", "/429", "/500", "/cut", "/rubbish", "/field", "/reason", "/raise")
 
@@ -155,7 +164,7 @@ def config(api: str, login: str, pem: Path) -> str:
         auth = auth.replace("LOGIN", login).replace("PEM", str(pem)).replace("KEY", str(pem.parent / "key"))
         text += f"""
 [integrations.{name}]
-base_url = "{api}"
+base_url = "{api}/{name}"
 auth = {{ {auth} }}
 retry = {{ attempts = 2, base = "1ms", cap = "1ms" }}
 breaker.failures = 1000
@@ -187,9 +196,18 @@ ADMIN_PAGES = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What Outrider wrote, and which secrets it sent to which integration or token endpoint."""
+
+    answers: str
+    log: str
+    sent: dict[str, set[str]]
+
+
 @pytest.fixture(scope="module", params=[False, True], ids=["filtered", "unfiltered"])
-def said(request: Any, pem: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
-    """Everything that comes of every integration in every way of failing: the answers, and the log."""
+def said(request: Any, pem: Path, tmp_path_factory: pytest.TempPathFactory) -> Said:
+    """Everything that comes of every integration in every way of failing."""
     loud = LOUD.replace("FILTER_OFF", str(request.param))
     env = {**ENV, **installed(tmp_path_factory.mktemp("plugin"), loud, "loud")}
     answers = []
@@ -217,26 +235,43 @@ def said(request: Any, pem: Path, tmp_path_factory: pytest.TempPathFactory) -> I
             sidecar.until_said("the configuration was reloaded")
             answers += [get(sidecar.port, f"/{name}/ok", Outrider_Token=ENV["SHOP"])[1] for name in AUTHS]
         assert api.problems == login.problems == []
-        yield "\n".join(answers), sidecar.stderr
+    sent: dict[str, set[str]] = {}
+    for received in (*api.requests, *login.requests):
+        told = f"{received.target} {received.headers} {received.body.decode('latin-1')}"
+        found = {name for name, secret in ENV.items() if leaks(told, [secret])}
+        sent.setdefault(received.target.split("/")[1], set()).update(found)
+    return Said("\n".join(answers), sidecar.stderr, sent)
 
 
-def test_no_answer_and_no_page_tells_a_secret(said: tuple[str, str], pem: Path) -> None:
+def test_no_answer_and_no_page_tells_a_secret(said: Said, pem: Path) -> None:
     """Neither those to the app, in each way to fail, nor those of the admin listener."""
-    answers, _ = said
+    answers = said.answers
 
     assert '"ok": true' in answers
     assert "outrider_attempts_total{" in answers
     assert leaks(answers, secrets(pem.read_text(), (pem.parent / "key").read_text())) == []
 
 
-def test_no_line_of_the_log_tells_a_secret(said: tuple[str, str], pem: Path) -> None:
+def test_no_line_of_the_log_tells_a_secret(said: Said, pem: Path) -> None:
     """At the lowest level and with tracebacks, whether the log is filtered or not."""
-    _, log = said
+    log = said.log
 
     assert '"level": "debug"' in log
     assert "the author's own mistake" in log
     assert "***" not in log
     assert leaks(log, secrets(pem.read_text(), (pem.parent / "key").read_text())) == []
+
+
+def test_each_secret_goes_to_its_own_target(said: Said) -> None:
+    """In whatever form, and nowhere else; the app's own tokens go nowhere."""
+    endpoints = {
+        "token": {"CLIENT_SECRET", "REFRESH"},
+        "refused": {"CLIENT_SECRET"},
+        "rubbish": {"CLIENT_SECRET"},
+    }
+
+    assert {name: found for name, found in said.sent.items() if found} == {**OWN, **endpoints}
+    assert said.sent.keys() >= AUTHS.keys() - {"refused", "rubbish"}
 
 
 COMMANDS = (

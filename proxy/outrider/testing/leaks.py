@@ -47,7 +47,9 @@ def _undressed(text: str, shortest: int) -> Iterable[tuple[str, str]]:
             yield name + "URL-encoded", unquote_plus(shown)
         if "&" in shown:
             yield name + "HTML-escaped", html.unescape(shown)
-        yield name + "base64", _decoded(unquote(shown), shortest)
+        decoded = _decoded(unquote(shown), shortest)
+        yield name + "base64", decoded
+        yield name + "base64, URL-encoded", unquote(decoded)
 
 
 def _unescaped(text: str) -> str:

@@ -28,6 +28,7 @@ def in_base64(secret: str, before: bytes = b"", coding: str = "utf-8") -> str:
         (in_base64(SECRET, b"use", "latin-1").rstrip("="), "base64"),
         (base64.urlsafe_b64encode(b"?" + SECRET.encode() * 3).decode(), "base64"),
         (urllib.parse.quote(in_base64(SECRET), safe=""), "base64"),
+        (in_base64(urllib.parse.quote(SECRET, safe=""), b"me:"), "base64, URL-encoded"),
         (urllib.parse.quote(SECRET, safe=""), "URL-encoded"),
         (urllib.parse.quote(SECRET, safe="").lower(), "URL-encoded"),
         (urllib.parse.quote(SECRET, encoding="latin-1"), "URL-encoded"),
