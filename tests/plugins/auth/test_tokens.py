@@ -44,6 +44,10 @@ class Scripted(Grant):
     def stamp(self) -> object:
         return self.version
 
+    @property
+    def identity(self) -> object:
+        return "scripted"
+
 
 def source_at(clock: FakeClock) -> TokenSource:
     return TokenSource(clock=clock, chance=lambda: 0.5)
