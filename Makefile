@@ -22,8 +22,8 @@ test: $(VENV)/dev ## Run every test but the long groups
 test-long: $(VENV)/dev ## Run the long groups: browser, benchmark, memory, Prometheus
 	$(BIN)/python -m pytest -q -m long
 
-test-sdks: $(VENV)/sdks ## Run the official SDKs through Outrider
-	$(BIN)/python -m pytest -q tests/sdks
+test-sdks: $(VENV)/sdks ## Run every provider: its SDK, and the conformance kit
+	$(BIN)/python -m pytest -q tests/sdks tests/plugins/providers -n 4 --dist loadscope
 
 lint: $(VENV)/dev ## ruff and mypy --strict
 	$(BIN)/ruff check .
