@@ -73,8 +73,8 @@ def _elsewhere(name: str, secrets: list[str]) -> Mapping[str, dict[str, Any]]:
 
 
 def _secrets(text: str) -> Iterator[str]:
-    for kind, where in re.findall(r"(environment variable|file) `([^`]+)`", text):
-        yield f"{'env' if kind.startswith('env') else 'file'}:{where}"
+    for kind, where in re.findall(r"(environment variable|file|keyring entry) `([^`]+)`", text):
+        yield f"{ {'environment variable': 'env', 'keyring entry': 'keyring'}.get(kind, kind) }:{where}"
 
 
 def env_name(name: str, what: str) -> str:

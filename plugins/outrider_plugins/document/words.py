@@ -9,6 +9,7 @@ from http import HTTPStatus
 from outrider.config import Jobs, Retry, SecretRef, secret_refs
 from outrider.plugin import Integration, Options, Target
 from outrider.wording import limit, seconds
+from outrider_plugins.statuspages import feed_of
 
 __all__ = ["limit", "seconds"]
 
@@ -26,7 +27,12 @@ _AUTHENTICATION = {
     "none": "None",
     "pass": "The application's own credential",
 }
-_SOURCES = {"env": "the environment variable", "file": "the file", "cmd": "the output of the command"}
+_SOURCES = {
+    "env": "the environment variable",
+    "file": "the file",
+    "cmd": "the output of the command",
+    "keyring": "the keyring entry",
+}
 _SAFE = "GET, HEAD, OPTIONS, PUT, DELETE, or a call with an `Idempotency-Key`"
 
 
@@ -228,8 +234,12 @@ def _action(integration: Integration, key: str, action: str) -> str:
             return f"queue the call (202) and deliver it later, {jobs(integration)}"
         case "message":
             return "answer with the message of the fallback strategy"
+        case "alert" if key == "401":
+            return "alert for an invalid key, once while it lasts"
+        case "alert" if (key[0] == "5" or key in ("unreachable", "timeout")) and feed_of(integration.target):
+            return "alert, once while it lasts, with what the provider's status page says"
         case "alert":
-            return f"alert{' for an invalid key' if key == '401' else ''}, once while it lasts"
+            return "alert, once while it lasts"
     return action
 
 

@@ -147,7 +147,10 @@ def test_what_is_configured_is_said_with_its_numbers(folder: Path) -> None:
         assert said in strategy
     errors = section(text, "stripe", "Error Handling")
     assert "    - `402 Payment Required`: Alert, once while it lasts; then" in errors
-    assert "fail over to `backup`; then alert, once while it lasts; then answer with the message" in errors
+    assert (
+        "fail over to `backup`; then alert, once while it lasts, with what the provider's status page says"
+        in errors
+    )
     published = field(text, "stripe", "Rate Limiting", "Provider Limits")
     assert published.startswith("Plan `sandbox`: 25/s; ")
     assert re.search(r"from https://docs\.stripe\.com/rate-limits on \d{4}-\d\d-\d\d$", published)
@@ -193,6 +196,36 @@ def test_no_secret_is_in_it(folder: Path) -> None:
         field(done.stdout, "backup", "Integration Details", "Secret") == "the output of the command `vault`"
     )
     assert "s3cret-argument" not in done.stdout
+
+
+def test_every_place_of_a_secret_has_words(tmp_path: Path) -> None:
+    """By its kind and its name; a pool has several."""
+    refs = ["env:KEY", "file:/run/key", "cmd:pass show key", "keyring:acme/live"]
+    (tmp_path / "config.toml").write_text(
+        f'[integrations.acme]\nbase_url = "https://acme.example"\nauth = {{ type = "bearer", token = {refs} }}\n'
+    )
+    text = outrider(tmp_path, "docs").stdout
+
+    assert field(text, "acme", "Integration Details", "Secret") == (
+        "the environment variable `KEY`, the file `/run/key`, the output of the command `pass` and "
+        "the keyring entry `acme/live`"
+    )
+
+
+def test_an_alert_of_an_outage_names_the_status_page(tmp_path: Path) -> None:
+    """Where the provider has one that is looked at; not for what the provider is not to blame for."""
+    (tmp_path / "config.toml").write_text(
+        '[integrations.acme]\nbase_url = "https://acme.example"\nauth = { type = "none" }\nretry = { attempts = 1 }\n'
+        'status_page = { feed = "https://status.acme.example/api/v2/summary.json" }\n'
+        'on = { "5xx" = ["alert"], "404" = ["alert"] }\n'
+    )
+    text = outrider(tmp_path, "docs").stdout
+
+    assert (
+        "`5xx Server Error`: Alert, once while it lasts, with what the provider's status page says; then"
+        in text
+    )
+    assert "`404 Not Found`: Alert, once while it lasts; then" in text
 
 
 @pytest.mark.parametrize("format_", ["markdown", "html"])
