@@ -76,11 +76,13 @@ class Limits:
     def wrap(self, send: AttemptSend) -> AttemptSend:
         """Give the `send` that waits its turn."""
         turns, pool, only, peeks = self._turns, self.pool, self._keys[0], self._peeks
+        told = only.told
+        limited_here = only.meters != (told,)  # else nothing is counted, and nothing but its word can hold
 
         async def limited(attempt: Attempt) -> Response:
             if pool is None:
-                turn = only, only.of(attempt.method, attempt.exchange.path)
-                if not turns.take(turn[1]):
+                turn = only, only.of(attempt.method, attempt.exchange)
+                if (limited_here or told.hold_until or told.waiting) and not turns.take(turn[1]):
                     await self._wait(attempt, lambda: turn)
             else:
                 turn = pool.take(attempt) or await self._wait(attempt, partial(pool.soonest, attempt))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from time import monotonic
 
+from outrider.plugin import Exchange
+
 from .learned import Learned
 from .meter import Clock, Meter
 from .turns import Meters
@@ -49,10 +51,11 @@ class Key:
     def __repr__(self) -> str:
         return f"<Key {self.index + 1}{' out' if self.is_out else ''}, {self.in_flight} in flight>"
 
-    def of(self, method: str, path: str) -> Meters:
+    def of(self, method: str, exchange: Exchange) -> Meters:
         """Give the meters that a call with this key passes."""
         if self._match_all:
             return self.meters
+        path = exchange.path
         return tuple(m for m in self.meters if m.matches is None or m.matches(method, path))
 
     def hold_until(self) -> float:

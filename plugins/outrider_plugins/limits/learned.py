@@ -83,13 +83,19 @@ class Seen:
 
 _Verdict: TypeAlias = tuple[str, str] | None
 _verdicts: dict[bytes, _Verdict] = {}
+_silent: set[bytes] = set()
+"""Names of fields that tell nothing of limits by themselves."""
 
 
 def _verdict(name: bytes) -> _Verdict:
-    """Say what kind of field a name is, and the name of its limit: once for each name."""
+    """Say what kind of field a name is, and the name of its limit: judged once for each name."""
+    if name in _verdicts:
+        return _verdicts[name]
     verdict = _judge(name.decode("latin-1").lower())
     if len(_verdicts) < _REMEMBERED:
         _verdicts[name] = verdict
+        if verdict is None or verdict[0] in ("age", "date"):
+            _silent.add(name)
     return verdict
 
 
@@ -126,18 +132,11 @@ def read(status: int, headers: Headers, now_wall: float) -> list[Seen]:
     A cached response says nothing (draft, section 5). On a 429 the one limit that says when it
     resets, but not what is left, has nothing left.
     """
-    told: list[tuple[str, str, bytes]] | None = None
-    verdicts = _verdicts
-    for name, value in headers.fields:
-        try:
-            verdict = verdicts[name]
-        except KeyError:
-            verdict = _verdict(name)
-        if verdict is not None:
-            if told is None:
-                told = []
-            told.append((*verdict, value))
-    if told is None or all(kind in ("age", "date") for kind, _, _ in told):
+    fields = headers.fields
+    if _silent.issuperset(dict(fields)):  # nearly all are
+        return []
+    told = [(*verdict, value) for name, value in fields if (verdict := _verdict(name)) is not None]
+    if all(kind in ("age", "date") for kind, _, _ in told):
         return []
     return _put_together(status, told, now_wall)
 

@@ -48,15 +48,14 @@ class Pool:
         """Take a turn with the next key that has room now; None where none has."""
         exchange = attempt.exchange
         for key in self._usable(attempt):
-            meters = key.of(attempt.method, exchange.path)
+            meters = key.of(attempt.method, exchange)
             if self._turns.take(meters):
                 return key, meters
         return None
 
     def soonest(self, attempt: Attempt) -> Turn:
         """Give the key that is worth waiting for: the one that would be ready first."""
-        path = attempt.exchange.path
-        found = [(key, key.of(attempt.method, path)) for key in self._usable(attempt)]
+        found = [(key, key.of(attempt.method, attempt.exchange)) for key in self._usable(attempt)]
         return min(found, key=lambda turn: self._turns.back_after_s(turn[1]))
 
     def sign_in(self, attempt: Attempt, key: Key) -> None:
@@ -159,7 +158,7 @@ class Pool:
         return min((self._back_after_s(exchange, key) for key in self.keys if not key.is_out), default=None)
 
     def _back_after_s(self, exchange: Exchange, key: Key) -> float:
-        return self._turns.back_after_s(key.of(exchange.method, exchange.path))
+        return self._turns.back_after_s(key.of(exchange.method, exchange))
 
     def describe(self) -> dict[str, object]:
         """Say how each key stands, by its position."""

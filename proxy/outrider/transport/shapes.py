@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from http import HTTPStatus
-from itertools import compress
+from itertools import compress, repeat
 from typing import TYPE_CHECKING, TypeAlias
 
 from outrider.headers import HOP_BY_HOP, Filter
@@ -27,6 +27,7 @@ Names: TypeAlias = "tuple[bytes, ...]"
 PLAIN_CONNECTION = frozenset((b"keep-alive", b"Keep-Alive", b"close"))
 _KEPT_ALIVE = PLAIN_CONNECTION - {b"close"}
 _END_OF_HEAD = b"\r\n\r\n"
+_COLONS = repeat(b": ")
 #: The usual status lines of responses with a body.
 _STATUS_LINES = {
     f"HTTP/1.1 {status.value} {status.phrase}".encode(): status.value
@@ -91,19 +92,17 @@ class Shapes:
             return None
         line, *lines = data[:end].split(b"\r\n")
         status = _STATUS_LINES.get(line)
-        if status is None:
+        if status is None or not lines:
             return None
-        try:
-            names, values = zip(*[each.split(b": ", 1) for each in lines], strict=False)
-        except ValueError:
-            return None  # no line, or one without ": "
+        names, colons, values = zip(*map(bytes.partition, lines, _COLONS), strict=True)
         shape = self._known.get(names)
         if shape is None or shape.length < 0:
             return None
         text, values = b"".join(values), tuple(map(bytes.strip, values))
         body = data[end + len(_END_OF_HEAD) :]
         if (
-            text.translate(_PRINTABLE) != text
+            b"" in colons
+            or text.translate(_PRINTABLE) != text
             or values[shape.length] != b"%d" % len(body)
             or (shape.connection >= 0 and values[shape.connection] not in _KEPT_ALIVE)
         ):
