@@ -136,4 +136,4 @@ def connection_names(values: list[str]) -> frozenset[bytes]:
 
 def serialize(fields: Iterable[Field]) -> bytes:
     """Write fields as they go on the wire."""
-    return b"".join([b"%b: %b\r\n" % pair for pair in fields])
+    return b"\r\n".join([*map(b": ".join, fields), b""])
