@@ -389,6 +389,20 @@ def test_one_key_is_alerted_once_too(sidecar: Sidecar) -> None:
         assert one.stderr.count("integration 'api': failed: 401") == 1
 
 
+def test_a_good_key_with_calls_that_are_not_for_it_is_no_thousand_alerts() -> None:
+    """Every other call is a 401: the first is told, and that it was over."""
+    config = '[integrations.api]\nbase_url = "{url}"\nauth = {{ type = "bearer", token = "env:KEY_1" }}\n'
+    with (
+        FakeProvider(lambda request: reply(401 if request.method == "PUT" else 200)) as provider,
+        Sidecar(config.format(url=provider.url), env=KEYS) as one,
+    ):
+        statuses = [ask(one, "api", "PUT" if number % 2 else "GET")[0] for number in range(100)]
+        one.until_said("over: failed: 401")
+
+        assert Counter(statuses) == {200: 50, 401: 50}
+        assert one.stderr.count("integration 'api': failed: 401") == 1
+
+
 def until(claim: Callable[[], bool], timeout_s: float = 15.0) -> None:
     """Look again until it holds."""
     end = monotonic() + timeout_s

@@ -71,11 +71,16 @@ class Book:
         else:
             spawn(self._say_after(look, alert, target), name=f"alert of {name}")
 
-    def end(self, name: str, kinds: Iterable[str], why: str, reason: str | None = None) -> None:
-        """End the alerts of an integration that are of these kinds, of one reason or of all."""
-        for alert in list(self._on.values()):
-            if alert.integration == name and alert.kind in kinds and reason in (None, alert.reason):
-                self._end(alert, why)
+    def end(self, name: str, kinds: Iterable[str], why: str, reason: str | None = None) -> bool:
+        """End the alerts of an integration of these kinds, of one reason or of all; whether any was on."""
+        found = [
+            alert
+            for alert in self._on.values()
+            if alert.integration == name and alert.kind in kinds and reason in (None, alert.reason)
+        ]
+        for alert in found:
+            self._end(alert, why)
+        return bool(found)
 
     def begin_anew(self, names: Iterable[str]) -> None:
         """End what a new configuration knows nothing of: its breakers and retries start afresh."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict, deque
+from collections.abc import Callable
+from time import monotonic
+
 from outrider.plugin import (
     BreakerClosed,
     BreakerOpened,
@@ -20,12 +24,38 @@ from outrider.wording import seconds
 
 from .book import Book
 
+#: Seconds for which a run of 401s that is over is remembered.
+_FLAPS_S = 3600.0
+
+
+class Flaps:
+    """The 401s of a target that also answers well: its key is good, and some calls are not for it.
+
+    Each run of them that was over within the last hour doubles how many in a row begin another one.
+    """
+
+    def __init__(self) -> None:
+        self.in_a_row = 0
+        self._overs: deque[float] = deque(maxlen=16)
+
+    def is_news(self, now: float) -> bool:
+        """Take in one more, and say whether it is worth an alert."""
+        self.in_a_row += 1
+        return self.in_a_row >= 1 << sum(now - over < _FLAPS_S for over in self._overs)
+
+    def over(self, now: float) -> None:
+        """End a run that was told."""
+        self.in_a_row = 0
+        self._overs.append(now)
+
 
 class Ear:
     """Hears what happens, and writes it into the book."""
 
-    def __init__(self, book: Book) -> None:
+    def __init__(self, book: Book, *, clock: Callable[[], float] = monotonic) -> None:
         self._book = book
+        self._clock = clock
+        self._flaps: defaultdict[str, Flaps] = defaultdict(Flaps)
 
     def subscribe(self, events: Events) -> None:
         """Listen to one configuration."""
@@ -47,8 +77,9 @@ class Ear:
             return
         target, reason = event.target, event.reason
         if reason == "401":
-            text = "failed: 401, its key is not accepted"
-            self._book.begin(target.name, "invalid-key", reason, text)
+            if self._flaps[target.name].is_news(self._clock()):
+                text = "failed: 401, its key is not accepted"
+                self._book.begin(target.name, "invalid-key", reason, text)
         else:
             own = reason.startswith("4") or reason == "limited"  # the provider is not what is wrong
             self._book.begin(target.name, "failing", reason, f"failed: {reason}", None if own else target)
@@ -56,7 +87,10 @@ class Ear:
     def recovered(self, event: TargetRecovered) -> None:
         """It answers again."""
         self._book.end(event.target.name, ("failing",), "answers again")
-        self._book.end(event.target.name, ("invalid-key",), "answers again", "401")
+        if self._book.end(event.target.name, ("invalid-key",), "answers again", "401"):
+            self._flaps[event.target.name].over(self._clock())
+        else:
+            self._flaps[event.target.name].in_a_row = 0
 
     def key_changed(self, event: KeyChanged) -> None:
         """A key of a pool was taken out, or is back; one that rests is no trouble."""
