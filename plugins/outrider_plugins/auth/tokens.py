@@ -12,6 +12,7 @@ Nothing runs for an integration that is not called.
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -30,6 +31,8 @@ from outrider.plugin import (
     spawn,
 )
 from outrider_plugins.limits.meter import Bucket
+
+LOG = logging.getLogger("outrider")
 
 #: A token is renewed so long before its end, in seconds, or a tenth of its life if that is longer, but
 #: never before half of it.
@@ -200,13 +203,19 @@ class TokenSource:
         except Refused as refused:
             self._refused, self._why, result = stamp, str(refused), "refused"
         except OutriderError as error:
-            pause_s = min(PAUSE_MAX_S, PAUSE_S * 2 ** min(self._failures, 16)) * (0.5 + self._chance() / 2)
-            self._failures += 1
-            self._paused_until = self._clock() + max(pause_s, min(error.retry_after_s or 0.0, PAUSE_MAX_S))
-            self._why = error.detail
+            self._pause(error.detail, error.retry_after_s)
+        except Exception:
+            LOG.exception("%s: asking for a token raised", _of(grant))
+            self._pause("asking for one raised, as the log says", None)
         finally:
             self._doubted = False
         grant.target.events.emit(CredentialRefreshed(grant.target, result, self._why))
+
+    def _pause(self, why: str, retry_after_s: float | None) -> None:
+        pause_s = min(PAUSE_MAX_S, PAUSE_S * 2 ** min(self._failures, 16)) * (0.5 + self._chance() / 2)
+        self._failures += 1
+        self._paused_until = self._clock() + max(pause_s, min(retry_after_s or 0.0, PAUSE_MAX_S))
+        self._why = why
 
     def _take(self, token: Token, asked_at: float) -> None:
         conceal(token.value)

@@ -146,6 +146,21 @@ async def test_the_old_token_serves_while_nobody_gives_a_new_one() -> None:
     )
 
 
+async def test_a_mistake_in_asking_is_a_failure_in_passing(caplog: pytest.LogCaptureFixture) -> None:
+    """A grant is a plugin's: what it raises is logged, and calls do not ask again each."""
+    clock = FakeClock()
+    source, grant = source_at(clock), Scripted(KeyError("oops"), Token("one"))
+    for _ in range(3):
+        with pytest.raises(Unavailable, match="asking for one raised"):
+            await source.wait(grant, clock() + 5)
+    clock.advance(1)
+
+    token = await source.wait(grant, clock() + 5)
+
+    assert (token.value, len(grant.asked)) == ("one", 2)
+    assert caplog.text.count("KeyError: 'oops'") == 1
+
+
 async def test_a_refusal_stays_until_the_credential_is_replaced() -> None:
     """No further request is made for it, and it is told once."""
     clock = FakeClock()
