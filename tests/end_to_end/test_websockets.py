@@ -213,6 +213,30 @@ def test_a_websocket_is_tunnelled_with_the_credential() -> None:
     assert (running, counted, tried, left) == (1, 1, 1, 0)
 
 
+def test_a_client_opens_a_tunnel_with_its_token() -> None:
+    """Where the provider's key would stand; it is not passed on, and without it there is no tunnel."""
+    more = '[clients.shop]\ntoken = "env:SHOP"\nintegrations = ["a"]\n'
+    config = CONFIG.format(url="{url}", idle="5s", more="").replace("{{", "{").replace("}}", "}") + more
+    with (
+        Echo() as provider,
+        Sidecar(
+            config.replace("{url}", provider.url), env={"KEY": "provider-key", "SHOP": "shop-token"}
+        ) as started,
+    ):
+        with pytest.raises(InvalidStatus) as unknown:
+            call(started.port)
+        with pytest.raises(InvalidStatus) as foreign:
+            call(started.port, "/b/v1/live", Authorization="Bearer shop-token")
+        with call(started.port, Authorization="Bearer shop-token") as app:
+            app.send("hello")
+            assert app.recv() == "hello"
+
+    (request,) = provider.requests
+    assert (unknown.value.response.status_code, foreign.value.response.status_code) == (401, 403)
+    assert request.headers.get_all("Authorization") == ["Bearer provider-key"]
+    assert "shop-token" not in str(request.headers)
+
+
 def test_anything_but_a_101_is_an_ordinary_response() -> None:
     """The app's client sees the provider's own status, head and body."""
 
@@ -237,6 +261,7 @@ def test_anything_but_a_101_is_an_ordinary_response() -> None:
         ("/b/v1/live", {}, 426),
         ("/a/v1/live", {"Origin": "https://evil.example"}, 403),
         ("/a/v1/live", {"Origin": "null"}, 403),
+        ("/b/v1/live", {"Origin": "https://evil.example"}, 403),
         ("/a/v1/live", {"Sec_Fetch_Mode": "websocket"}, 403),
         ("/a/v1/live", {"Sec_WebSocket_Version": "8"}, 426),
     ],

@@ -1,6 +1,8 @@
 """Who may call, and where a client's token may stand."""
 
 import base64
+import hmac
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -129,6 +131,23 @@ def test_a_client_makes_only_its_calls() -> None:
     for refused in ("POST /v1/charges/1", "GET /v1/charges/1/refunds", "GET /v1/charges%2F1"):
         with pytest.raises(Forbidden, match=f"client 'shop' may not call {refused}"):
             shop.check(call("acme", refused))
+
+
+@pytest.mark.parametrize("offered", ["t0ken-of-shop", TOKENS["mail"], "t0ken-of-nobody", "x"])
+def test_every_token_is_compared_in_constant_time(offered: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With each client's, whichever fits: neither how much of it fits nor whose it is shows in the time."""
+    compared: list[bytes] = []
+    compare = hmac.compare_digest
+
+    def counting(one: bytes, other: bytes) -> bool:
+        compared.append(one)
+        return compare(one, other)
+
+    monkeypatch.setattr(hmac, "compare_digest", counting)
+    with suppress(Unauthorized):
+        admit(("Outrider-Token", offered))
+
+    assert compared == [token.encode() for token in TOKENS.values()]
 
 
 def test_where_the_apps_own_credential_passes_it_is_none_of_ours() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import boto3
 import pytest
+from boto3.s3.transfer import TransferConfig
 from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
@@ -279,17 +280,24 @@ def client(sidecar: Sidecar, name: str) -> Any:
     )
 
 
+class OneWay(BytesIO):
+    """A body that can be read once, as of a socket."""
+
+    def seekable(self) -> bool:
+        return False
+
+
 # botocore and moto use what newer Pythons and libraries warn of.
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 def test_boto3_at_moto(moto: str) -> None:
-    """S3 with odd keys, a stream and many parts; DynamoDB and SQS: the app changes its endpoint alone."""
+    """S3 with odd keys, streams and many parts; DynamoDB, SQS and SES: the app changes its endpoint alone."""
     config = "".join(
         f'''
 [integrations.{name}]
 base_url = "{moto}"
 auth = {{ type = "sigv4", region = "eu-central-1", service = "{name}", access_key = "AKID", secret_key = "env:SECRET" }}
 '''
-        for name in ("s3", "dynamodb", "sqs")
+        for name in ("s3", "dynamodb", "sqs", "ses")
     )
     with Sidecar(config, env=ENV) as sidecar:
         s3 = client(sidecar, "s3")
@@ -300,6 +308,8 @@ auth = {{ type = "sigv4", region = "eu-central-1", service = "{name}", access_ke
         big = b"0123456789" * 1_200_000
         s3.upload_fileobj(BytesIO(big), "bucket", "big")
         assert s3.get_object(Bucket="bucket", Key="big")["Body"].read() == big
+        s3.upload_fileobj(OneWay(big[:600_000]), "bucket", "stream", Config=TransferConfig(use_threads=False))
+        assert s3.get_object(Bucket="bucket", Key="stream")["Body"].read() == big[:600_000]
         listed = [one["Key"] for one in s3.list_objects_v2(Bucket="bucket", Prefix="a b+")["Contents"]]
         table = client(sidecar, "dynamodb")
         table.create_table(
@@ -310,11 +320,17 @@ auth = {{ type = "sigv4", region = "eu-central-1", service = "{name}", access_ke
         )
         table.put_item(TableName="t", Item={"id": {"S": "1"}})
         item = table.get_item(TableName="t", Key={"id": {"S": "1"}})["Item"]
+        ses = client(sidecar, "ses")
+        ses.verify_email_identity(EmailAddress="shop@acme.example")
+        text = {"Subject": {"Data": "An invoice"}, "Body": {"Text": {"Data": "100 \u20ac"}}}
+        to = {"ToAddresses": ["you@acme.example"]}
+        mail = ses.send_email(Source="shop@acme.example", Destination=to, Message=text)["MessageId"]
         queue = client(sidecar, "sqs").create_queue(QueueName="q")["QueueUrl"]
 
     assert listed == ["a b+c/%2F/d\u20ac"]
     assert item == {"id": {"S": "1"}}
     assert queue.endswith("/q")
+    assert mail
 
 
 CHAIN = """
