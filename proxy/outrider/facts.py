@@ -31,6 +31,8 @@ class Published:
     rate: str = ""
     """`"100/s"`, `"190/10s"`; "" where no number is published."""
     burst: int | None = None
+    """How many may go at once. Of a window of more than a second all may, unless given: that is how providers
+    count, and a limit that spread an hour's calls evenly would refuse what they allow."""
     concurrency: int | None = None
     calls: tuple[str, ...] = ()
     """The calls it is for, `"POST /v1/charges"`; all of them where empty."""
@@ -50,7 +52,9 @@ class Published:
         """Give it as the file would have it. ValueError where it is malformed."""
         given: dict[str, Any] = {"burst": self.burst, "concurrency": self.concurrency}
         if self.rate:
-            given["rate"] = _rate(self.rate)
+            rate = given["rate"] = _rate(self.rate)
+            if self.burst is None and rate.per_s > 1:
+                given["burst"] = max(1, int(rate.count))
         if self.calls:
             given["endpoints"] = self.calls
         return Limit.model_validate(given)

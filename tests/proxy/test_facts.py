@@ -29,6 +29,12 @@ def test_a_plan_keeps_what_can_be_kept() -> None:
     assert (limit.rate, limit.burst) == (Rate(190, 10), 20)
 
 
+@pytest.mark.parametrize(("rate", "burst"), [("25/s", None), ("190/10s", 190), ("5000/h", 5000)])
+def test_all_of_a_long_window_may_go_at_once(rate: str, burst: int | None) -> None:
+    """A script that makes a hundred calls in a minute is within 5000 an hour."""
+    assert Published(rate).limit().burst == burst
+
+
 def test_a_published_limit_reads_well() -> None:
     """With what it counts, what it is per, and whether it is sure."""
     published = Published("90000/m", counts="tokens", per="model", note="tier 1", sure=False)
