@@ -132,25 +132,30 @@ def sidecar(provider: FakeProvider, folder: Path) -> Iterator[Sidecar]:
 
 
 def ask(sidecar: Sidecar, name: str, method: str = "GET", body: str = "") -> tuple[int, str, str]:
-    """One call; its status, body and Retry-After."""
+    """One call; its status, body and Outrider-Id."""
     connection = HTTPConnection("127.0.0.1", sidecar.port, timeout=30)
     try:
         connection.request(method, f"/{name}/x", body=body or None, headers={"Authorization": "Bearer x"})
         answer = connection.getresponse()
-        return answer.status, answer.read().decode(), answer.headers.get("Retry-After", "")
+        return answer.status, answer.read().decode(), answer.headers.get("Outrider-Id", "")
     finally:
         connection.close()
 
 
 def described(sidecar: Sidecar, name: str) -> dict[str, Any]:
     """What `/api/integrations` says of a pool; no key is in it."""
+    (found,) = [one for one in told(sidecar, "/api/integrations")["integrations"] if one["name"] == name]
+    return dict(found["credential"])
+
+
+def told(sidecar: Sidecar, path: str) -> Any:
+    """What the admin listener says; no key is in it."""
     connection = HTTPConnection("127.0.0.1", int(sidecar.admin_url.rpartition(":")[2]), timeout=30)
-    connection.request("GET", "/api/integrations")
+    connection.request("GET", path)
     text = connection.getresponse().read().decode()
     connection.close()
     assert not [key for key in KEYS.values() if key in text]
-    (found,) = [one for one in json.loads(text)["integrations"] if one["name"] == name]
-    return dict(found["credential"])
+    return json.loads(text)
 
 
 def states(sidecar: Sidecar, name: str) -> list[str]:
@@ -175,8 +180,14 @@ def test_a_key_that_is_limited_rests(sidecar: Sidecar, api: Api) -> None:
     api.judges["limited"] = lambda key, _: reply(429, {}, {"Retry-After": "60"}) if key == TWO else None
 
     began = monotonic()
-    answers = [ask(sidecar, "limited", "POST", "charge")[:2] for _ in range(9)]
+    made = [ask(sidecar, "limited", "POST", "charge") for _ in range(9)]
+    answers = [one[:2] for one in made]
+    steps = told(sidecar, f"/api/why/{made[1][2]}")["steps"]
 
+    assert [step["text"].partition(" after")[0] for step in steps] == [
+        "attempt 1 at limited with key 2 of 3: 4xx",
+        "attempt 2 at limited with key 3 of 3: 2xx",
+    ]
     assert set(answers) == {(200, '{"body": "charge"}')}
     assert Counter(api.keys("limited")) == {ONE: 5, TWO: 1, THREE: 4}
     assert states(sidecar, "limited") == ["ready", "resting", "ready"]

@@ -161,15 +161,10 @@ class Turns:
 
     def send_away(self, meter: Meter, most: float = math.inf) -> None:
         """Let those who wait on a meter choose again, the oldest first: they get SentAway."""
-        found = [waiter for key, line in self._lines.items() if meter in key for waiter in line.values()]
-        found.sort(key=lambda waiter: waiter.order)
-        for waiter in found:
-            if most <= 0:
-                return
-            if not waiter.turn.done():
-                self._leave(waiter)
-                waiter.turn.set_result(SentAway())
-                most -= 1
+        while most > 0 and (oldest := next((one for one in self._heads() if meter in one.key), None)):
+            self._leave(oldest)
+            oldest.turn.set_result(SentAway())
+            most -= 1
 
     def serve(self) -> None:
         """Grant every turn that is due, refuse whoever has waited long enough, and set the timer."""

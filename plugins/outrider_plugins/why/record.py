@@ -150,7 +150,9 @@ class Record:
         attempt, result = event.attempt, event.result
         if attempt.number == 1 and result == "2xx":
             return
-        text = f"attempt {attempt.number} at {attempt.to.name}: {result} after {_short(event.seconds)}"
+        keys = len(attempt.to.auth.keys) if attempt.to.auth is not None else 0
+        which = f" with key {attempt.key + 1} of {keys}" if keys > 1 else ""
+        text = f"attempt {attempt.number} at {attempt.to.name}{which}: {result} after {_short(event.seconds)}"
         self._step(attempt.exchange, text, attempt.started)
 
     def retrying(self, event: Retrying) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from outrider.config import Limit
 from outrider.testing import FakeClock
 from outrider_plugins.limits.meter import Bucket, Meter
-from outrider_plugins.limits.turns import Turns, WouldWait
+from outrider_plugins.limits.turns import SentAway, Turns, WouldWait
 
 few = settings(derandomize=True, max_examples=60, deadline=None)
 
@@ -574,3 +574,34 @@ async def test_deadlines_of_those_who_left_are_forgotten() -> None:
     assert len(turns._deadlines) <= 70
     await world.run(60.0)
     assert [name for _, name, _ in world.refused] == ["stays"]
+
+
+async def test_who_is_sent_away_chooses_again() -> None:
+    """The oldest first, as many as are meant, and those alone who wait for that meter."""
+    world = World()
+    one, other = world.meter(slots=1), world.meter(slots=1)
+    turns = world.turns(one, other)
+    assert turns.take((one,))
+    assert turns.take((other,))
+    gone = []
+
+    async def wait(meters: tuple[Meter, ...], name: str) -> None:
+        try:
+            await turns.wait(meters, until=world.clock() + 60.0)
+        except SentAway:
+            gone.append(name)
+
+    tasks = [
+        asyncio.ensure_future(wait(meters, name))
+        for meters, name in (((one,), "first"), ((other,), "other"), ((one, other), "both"), ((one,), "last"))
+    ]
+    await settled()
+    turns.send_away(one, most=2)
+    await settled()
+    some = list(gone)
+    turns.send_away(one)
+    await settled()
+
+    assert (some, gone) == (["first", "both"], ["first", "both", "last"])
+    assert (one.waiting, other.waiting, turns.waiting) == (0, 1, 1)
+    tasks[1].cancel()
