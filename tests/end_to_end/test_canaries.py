@@ -5,12 +5,14 @@ talkative as can be, the filter of the log is off in one round, and the answers 
 through as well.
 """
 
+import base64
 import http.client
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -190,6 +192,29 @@ def get(port: int, path: str, **fields: str) -> tuple[dict[str, str], str]:
         connection.close()
 
 
+def jobs(port: int) -> list[str]:
+    """Have calls kept on disk, with the client's token wherever it may stand; what is said of them."""
+    token, answers = ENV["SHOP"], []
+    pair = base64.b64encode(f"me:{token}".encode()).decode()
+    places: dict[str, dict[str, str]] = {name: {"Outrider_Token": token} for name in (*AUTHS, "gone")}
+    places |= {
+        "bearer": {"Authorization": f"Bearer {token}"},
+        "basic": {"Authorization": f"Basic {pair}"},
+        "header": {"X_Key": f"Token {token}"},
+        "headers": {"X_Secret": token},
+        "hmac": {"X_Api_Key": token},
+        "query": {},
+    }
+    for name, fields in places.items():
+        query = f"?a=1&key={quote(token, safe='')}" if name == "query" else ""
+        head, text = get(port, f"/{name}/ok{query}", Prefer="respond-async", **fields)
+        answers.append(text)
+        if "Location" in head:
+            answers.append(get(port, urlsplit(head["Location"]).path, Outrider_Token=token)[1])
+    assert sum('"state":' in text for text in answers) > len(AUTHS) - 3, answers
+    return answers
+
+
 ADMIN_PAGES = (
     *("/", "/console.js", "/metrics", "/healthz", "/readyz", "/api/integrations", "/api/jobs", "/api/top"),
     *("/api/drift", "/drift", "/nothing", "/api/why/nothing"),
@@ -220,6 +245,7 @@ def said(request: Any, pem: Path, tmp_path_factory: pytest.TempPathFactory) -> S
                     answers.append(text)
                     if "Outrider-Id" in fields:
                         last = fields["Outrider-Id"]
+            answers += jobs(sidecar.port)
             for fields in ({"Outrider_Token": "no"}, {"X_Key": "no"}, {"Authorization": "Basic !"}, {}):
                 answers.append(get(sidecar.port, "/header/ok?key=no", **fields)[1])
             with Wire(sidecar.port) as wire:
