@@ -32,6 +32,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from time import monotonic
+from weakref import WeakKeyDictionary
 
 from outrider.config import Breaker
 from outrider.errors import Open
@@ -99,6 +100,30 @@ class Share:
         self._ends += passed * slot_s
 
 
+class State:
+    """How a circuit stands. It outlasts a reload: a provider that is down does not come back by that."""
+
+    __slots__ = ("in_a_row", "in_flight", "line", "period", "room", "until", "why")
+
+    def __init__(self, room: int) -> None:
+        self.period = 1
+        """The number of the period."""
+        self.until: float | None = None
+        """Until when it is open; None: closed."""
+        self.why = ""
+        self.in_flight = 0
+        """How many calls of the period are under way."""
+        self.room = room
+        """How many may be without being asked."""
+        self.in_a_row = 0
+        """Failures."""
+        self.line: deque[asyncio.Future[int]] = deque()
+        """Calls for which there was no room. Nobody is in it while there is room, or while it is open."""
+
+
+_STATES: WeakKeyDictionary[Target, State] = WeakKeyDictionary()
+
+
 class Circuit:
     """The breaker of one target."""
 
@@ -113,31 +138,24 @@ class Circuit:
         self._share = (
             None if options.rate is None else Share(options.rate, options.window, options.minimum, clock)
         )
-        # The mutable state of a circuit: the number of the period, until when it is open (None:
-        # closed), how many of its calls are under way, how many may be without being asked, its
-        # failures in a row, and the line of calls for which there was no room. Nobody is in line
-        # while there is room, or while it is open.
-        self._period = 1
-        self._until: float | None = None
-        self._why = ""
-        self._in_flight = 0
-        self._room = self._failures
-        self._in_a_row = 0
-        self._line: deque[asyncio.Future[int]] = deque()
+        earlier = _STATES.get(target.before) if target.before is not None else None
+        self._state = _STATES[target] = earlier or State(self._failures)
 
     def __repr__(self) -> str:
-        state = "closed" if self._until is None else "half-open" if self._clock() >= self._until else "open"
-        line = f", {len(self._line)} in line" if self._line else ""
-        return f"<Circuit {self._target.name} {state}, {self._in_flight} in flight{line}>"
+        state, now = self._state, self._clock()
+        stands = "closed" if state.until is None else "half-open" if now >= state.until else "open"
+        line = f", {len(state.line)} in line" if state.line else ""
+        return f"<Circuit {self._target.name} {stands}, {state.in_flight} in flight{line}>"
 
     def wrap(self, send: AttemptSend) -> AttemptSend:
         """Give the `send` that asks first, and remembers how each call ended."""
+        state = self._state
 
         async def broken(attempt: Attempt) -> Response:
-            if self._in_flight < self._room:
-                self._in_flight += 1
-                period = self._period
-            elif self._until is None:
+            if state.in_flight < state.room:
+                state.in_flight += 1
+                period = state.period
+            elif state.until is None:
                 period = await self._wait(attempt.exchange)
             else:
                 period = self._probe()
@@ -167,17 +185,17 @@ class Circuit:
 
     def _probe(self) -> int:
         """Give the period to the one call that may be sent. Raises Open for the others."""
-        assert self._until is not None
-        if self._in_flight or self._clock() < self._until:
+        assert self._state.until is not None
+        if self._state.in_flight or self._clock() < self._state.until:
             raise self._refusal()
-        self._in_flight = 1
-        return self._period
+        self._state.in_flight = 1
+        return self._state.period
 
     async def _wait(self, exchange: Exchange) -> int:
         """Wait in line for a period. Raises Open when it opens, Unavailable at the deadline."""
         loop, began = asyncio.get_running_loop(), self._clock()
         waiting: asyncio.Future[int] = loop.create_future()
-        self._line.append(waiting)
+        self._state.line.append(waiting)
         alarm = loop.call_later(exchange.deadline - began, _dismiss, waiting)
         try:
             period = await waiting
@@ -188,11 +206,11 @@ class Circuit:
         finally:
             alarm.cancel()
             with suppress(ValueError):
-                self._line.remove(waiting)
+                self._state.line.remove(waiting)
             exchange.waited_s += self._clock() - began
-        if period == self._period:  # else it has opened since this call was let in
+        if period == self._state.period:  # else it has opened since this call was let in
             return period
-        if self._until is not None:
+        if self._state.until is not None:
             raise self._refusal()
         raise Unavailable(
             f"integration '{self._target.name}': no call before it was answered within timeout.total",
@@ -201,32 +219,32 @@ class Circuit:
 
     def _succeeded(self, period: int) -> None:
         """End a call that was answered."""
-        if period != self._period:
+        if period != self._state.period:
             return
-        self._in_flight -= 1
+        self._state.in_flight -= 1
         if self._share is not None:
             self._share.add(failed=False)
-        if self._room < _UNBOUNDED:
+        if self._state.room < _UNBOUNDED:
             self._recover()
 
     def _failed(self, period: int, what: str) -> None:
         """End a call that failed; `what` it failed with, in a word."""
-        if period != self._period:
+        if period != self._state.period:
             return
-        self._in_flight -= 1
-        self._in_a_row += 1
+        self._state.in_flight -= 1
+        self._state.in_a_row += 1
         if self._share is not None:
             self._share.add(failed=True)
-        if self._until is not None:
+        if self._state.until is not None:
             self._open(f"the probe failed: {what}")
-        elif self._in_a_row >= self._failures or self._is_down:
-            many = f"{self._in_a_row} failures in a row, the last: " if self._in_a_row > 1 else ""
+        elif self._state.in_a_row >= self._failures or self._is_down:
+            many = f"{self._state.in_a_row} failures in a row, the last: " if self._state.in_a_row > 1 else ""
             self._open(f"{many}{what}")
         elif self._share is not None and (why := self._share.too_high()):
             self._open(why)
         else:
             # One less under way, and room for one less: nobody in line can go.
-            self._room = self._failures - self._in_a_row
+            self._state.room = self._failures - self._state.in_a_row
 
     @property
     def _is_down(self) -> bool:
@@ -236,8 +254,8 @@ class Circuit:
 
     def _left(self, period: int) -> None:
         """End a call that says nothing about the target."""
-        if period == self._period:
-            self._in_flight -= 1
+        if period == self._state.period:
+            self._state.in_flight -= 1
             self._let_in()
 
     def _open(self, why: str) -> None:
@@ -246,42 +264,42 @@ class Circuit:
         if self._is_down:
             open_s *= _DOWN_PERIODS
             why = f"{why}; its provider says: {self._target.incident}"
-        self._until, self._why = self._clock() + open_s, why
-        line, self._line = self._line, deque()
+        self._state.until, self._state.why = self._clock() + open_s, why
+        line, self._state.line = self._state.line, deque()
         for waiting in line:
             _dismiss(waiting)
         self._events.emit(BreakerOpened(self._target, open_s, why))
 
     def _recover(self) -> None:
-        if self._until is None:
-            self._room, self._in_a_row = _UNBOUNDED, 0
+        if self._state.until is None:
+            self._state.room, self._state.in_a_row = _UNBOUNDED, 0
             self._let_in()
         else:
             self._begin(room=_UNBOUNDED)
-            self._until = None
+            self._state.until = None
             self._events.emit(BreakerClosed(self._target))
 
     def _begin(self, *, room: int) -> None:
         """Begin a period of which nothing is known yet."""
-        self._period += 1
-        self._room = room
-        self._in_flight = self._in_a_row = 0
+        self._state.period += 1
+        self._state.room = room
+        self._state.in_flight = self._state.in_a_row = 0
         if self._share is not None:
             self._share.clear()
 
     def _let_in(self) -> None:
-        while self._line and self._in_flight < self._room:
-            waiting = self._line.popleft()
+        while self._state.line and self._state.in_flight < self._state.room:
+            waiting = self._state.line.popleft()
             if not waiting.done():
-                self._in_flight += 1
-                waiting.set_result(self._period)
+                self._state.in_flight += 1
+                waiting.set_result(self._state.period)
 
     def _refusal(self) -> Open:
-        assert self._until is not None
-        left_s = self._until - self._clock()
+        assert self._state.until is not None
+        left_s = self._state.until - self._clock()
         whose = f"integration '{self._target.name}': the breaker is"
         if left_s > 0:
-            return Open(f"{whose} open: {self._why}", retry_after_s=left_s)
+            return Open(f"{whose} open: {self._state.why}", retry_after_s=left_s)
         return Open(
             f"{whose} half-open: one call finds out whether the provider is back",
             retry_after_s=_PROBE_RETRY_AFTER_S,

@@ -111,7 +111,7 @@ class App:
     async def reload(self) -> bool:
         """Read the file again; a bad one leaves the old configuration in place and says why."""
         async with self._reloading:
-            compiler = Compiler(self._path, self.registry, own_ports=self._ports)
+            compiler = Compiler(self._path, self.registry, own_ports=self._ports, before=self.table)
             compiled = await asyncio.to_thread(compiler.compile)
             new, old = compiled.table, self.table
             self.awaited = compiled.vault

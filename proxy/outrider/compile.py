@@ -65,12 +65,19 @@ class Compiler:
     """Compiles one file, with the plugins that are installed."""
 
     def __init__(
-        self, path: Path, registry: Registry, *, secrets: bool = True, own_ports: Collection[int] = ()
+        self,
+        path: Path,
+        registry: Registry,
+        *,
+        secrets: bool = True,
+        own_ports: Collection[int] = (),
+        before: Table | None = None,
     ) -> None:
         self._path = path
         self._registry = registry
         self._secrets = secrets
         self._own_ports = own_ports
+        self._before = before
 
     def compile(self) -> Compiled:
         """Read, check and compile: every problem at once."""
@@ -141,6 +148,7 @@ class Compiler:
         assert base is not None, "checked at load"
         target = Target(name, section, base, provider, vault)
         target.events = events
+        target.before = self._replaced(target)
         layers = self._layers("outrider_target_layers", name, OUTER, target=target, events=events)
         innermost: AttemptSend
         upstreams: list[Upstream] = []
@@ -161,7 +169,21 @@ class Compiler:
         carried: ExchangeSend = _attempts(target, send, events)
         target.stack = tuple(layers)
         target.send = compose([placed for placed in layers if placed.layer.stage == Stage.RETRY], carried)
+        target.before = None
         return target, upstreams
+
+    def _replaced(self, target: Target) -> Target | None:
+        """Give the target that runs under this name, if it is the same account at the same place."""
+        integration = self._before.integrations.get(target.name) if self._before is not None else None
+        if integration is None:
+            return None
+        one = integration.target
+        same = (
+            one.base == target.base
+            and one.config.provider == target.config.provider
+            and one.config.auth == target.config.auth
+        )
+        return one if same else None
 
     def _integration(self, target: Target, targets: Mapping[str, Target], events: Events) -> Integration:
         """Compile what an exchange passes once: OBSERVE, ADMIT, FAILOVER, then its targets."""

@@ -91,6 +91,9 @@ class Target:
         # Set by the compiler, once.
         self.events = Events()
         """Where it is told what happens to it."""
+        self.before: Target | None = None
+        """While its layers are made at a reload: the one that it replaces, if it is the same account at the
+        same place. What is known of that one holds on."""
         self.stack: tuple[Placed[Any], ...] = ()
         """Its layers, RETRY first."""
         self.send: ExchangeSend

@@ -1,6 +1,7 @@
 """Limits, retries, breaker, failover and the error table, through the real program."""
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -206,6 +207,40 @@ def test_an_error_whose_body_stalls_is_not_waited_for() -> None:
 
     assert (answer.status, took_s < 3) == (200, True)
     assert (late.status, late.body) == (503, b"it is out")
+
+
+def test_a_reload_forgets_nothing() -> None:
+    """Neither what a limit has let pass, nor a halt that the provider asked for, nor that it is left alone."""
+    limit = 'limits = [{ rate = "1/m", burst = 3, wait = 0 }]'
+    with FakeProvider() as provider:
+        text = "".join(
+            f'[integrations.{name}]\nbase_url = "{provider.url}"\n{AUTH}\nretry = {{ attempts = 1 }}\n{more}\n'
+            for name, more in (
+                ("limited", limit),
+                ("told", ""),
+                ("broken", 'breaker = { failures = 1, open = "60s" }'),
+            )
+        )
+        with Sidecar(text) as sidecar:
+            before = [ask(sidecar, path="/limited/x").status for _ in range(4)]
+            provider.reply(429, b"", {"Retry-After": "60"})
+            before.append(ask(sidecar, path="/told/x").status)
+            provider.reply(500)
+            before.append(ask(sidecar, path="/broken/x").status)
+            seen = len(provider.requests)
+            sidecar.signal(signal.SIGHUP)
+            sidecar.until_said("the configuration was reloaded: limited, told, broken")
+            after = [ask(sidecar, path=f"/{name}/x").status for name in ("limited", "told", "broken")]
+            shown = sidecar.metric("outrider_breaker_open", integration="broken", target="broken")
+            elsewhere = f'[integrations.broken]\nbase_url = "{provider.url}/v2"\nbreaker = {{}}\n{AUTH}\n'
+            sidecar.write(elsewhere)
+            sidecar.until_said("the configuration was reloaded: broken")
+            anew = ask(sidecar, path="/broken/x").status
+            shown_anew = sidecar.metric("outrider_breaker_open", integration="broken", target="broken")
+
+    assert before == [200, 200, 200, 429, 429, 500]
+    assert (after, len(provider.requests)) == ([429, 429, 503], seen + 1)
+    assert (shown, anew, shown_anew) == (1, 200, 0)
 
 
 def fallback(first: FakeProvider, second: FakeProvider, on: str = "", more: str = "") -> str:

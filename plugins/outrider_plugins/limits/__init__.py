@@ -13,6 +13,7 @@ from functools import partial
 from time import monotonic, time
 from weakref import WeakKeyDictionary
 
+from outrider.config import Limit
 from outrider.events import LimitNearlyUsed, LimitWaited
 from outrider.plugin import (
     Attempt,
@@ -50,22 +51,39 @@ class Limits:
         limits = target.config.limits or ()
         refs = target.auth.keys if target.auth is not None else ()
         secrets = [[target.secret(ref) for ref in key] for key in refs] or [[]]
-        shared = [Meter.configured(limit, clock=clock) for limit in limits if limit.scope == "target"]
+        earlier = _LIMITS.get(target.before) if target.before is not None else None
+        kept = earlier if earlier is not None and earlier._limits == limits else None
+        self._limits: tuple[Limit, ...] = limits
+        shared = (
+            [Meter.configured(limit, clock=clock) for limit in limits if limit.scope == "target"]
+            if kept is None
+            else kept._shared
+        )
         self._wait_s = min((limit.wait for limit in limits if not limit.observe), default=_WAIT_S)
-        self._keys = [
+        self._keys: list[Key] = [
             Key(
                 index,
                 shared,
-                [Meter.configured(limit, clock=clock) for limit in limits if limit.scope == "key"],
-                Meter("the provider's own", wait_s=self._wait_s, clock=clock),
+                [Meter.configured(limit, clock=clock) for limit in limits if limit.scope == "key"]
+                if kept is None
+                else kept._keys[index].own,
+                Meter("the provider's own", wait_s=self._wait_s, clock=clock)
+                if kept is None
+                else kept._keys[index].told,
                 version=partial(_version, one),
                 clock=clock,
             )
             for index, one in enumerate(secrets)
         ]
-        self._shared = shared
+        self._shared: list[Meter] = shared
         each = [meter for key in self._keys for meter in (*key.own, key.told)]
-        self._turns = Turns((*shared, *each), clock=clock, call_at=_call_at)
+        self._turns: Turns = (
+            Turns((*shared, *each), clock=clock, call_at=_call_at) if kept is None else kept._turns
+        )
+        # The provider does not forget what it has counted because we read our file again.
+        for key, old in zip(self._keys, earlier._keys if earlier is not None else (), strict=False):
+            key.learned, key.knows = old.learned, old.knows
+            self._hold(key)
         self._holds_slots = any(limit.concurrency is not None for limit in limits)
         self._slots_of_keys = any(limit.concurrency is not None and limit.scope == "key" for limit in limits)
         self.pool: Pool | None = None

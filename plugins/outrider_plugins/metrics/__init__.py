@@ -144,7 +144,8 @@ def outrider_target_layers(target: Target) -> None:
     keys = range(1, len(pool) + 1) if len(pool) > 1 else ()
     METRICS.traffic[target.name].keys = dict.fromkeys(keys, False)
     if target.config.breaker is not None:
-        METRICS.traffic[target.name].breakers.setdefault(target.name, False)
+        breakers = METRICS.traffic[target.name].breakers
+        breakers[target.name] = target.before is not None and breakers.get(target.name, False)
 
 
 @hookimpl

@@ -23,6 +23,7 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Iterable
 from time import monotonic, time
+from weakref import WeakKeyDictionary
 
 from outrider.config import Retry as Options
 from outrider.events import BudgetSpent, Retrying, TargetFailed, TargetRecovered
@@ -76,7 +77,7 @@ class Retry:
         self._clock = clock
         self._sleep = sleep
         self._backoff = Backoff(options)
-        self._budget = Budget(options.budget, clock=clock)
+        self._budget = _budget(target, options.budget, clock)
         self._failing = False
 
     def wrap(self, send: ExchangeSend) -> ExchangeSend:
@@ -265,6 +266,18 @@ class Retry:
         if self._failing:
             self._failing = False
             self._events.emit(TargetRecovered(self._target))
+
+
+_BUDGETS: WeakKeyDictionary[Target, Budget] = WeakKeyDictionary()
+
+
+def _budget(target: Target, share: float, clock: Callable[[], float]) -> Budget:
+    """Give the budget of a target: that of the one it replaces, where the share is the same."""
+    budget = _BUDGETS.get(target.before) if target.before is not None else None
+    if budget is None or budget.share != share:
+        budget = Budget(share, clock=clock)
+    _BUDGETS[target] = budget
+    return budget
 
 
 def keyed(send: AttemptSend, rules: Idempotency) -> AttemptSend:

@@ -35,13 +35,13 @@ class Budget:
         "_ends",
         "_requests",
         "_retries",
-        "_share",
         "_slot",
         "_start",
+        "share",
     )
 
     def __init__(self, share: float, *, clock: Callable[[], float] = monotonic) -> None:
-        self._share = share
+        self.share = share
         self._clock = clock
         self._start = clock()
         # The mutable state of a budget is the slot under way and the ones before it, the oldest
@@ -91,7 +91,7 @@ class Budget:
             self._retries -= 1
 
     def _allowed(self) -> float:
-        return max(FLOOR, self._share * (self._earlier_requests + self._requests))
+        return max(FLOOR, self.share * (self._earlier_requests + self._requests))
 
     def _turn(self) -> None:
         """Close the slot under way when its time is over, and begin the one of now."""
