@@ -16,7 +16,7 @@ class Cloudflare(Provider):
     base_url = "https://api.cloudflare.com"
     documentation = "https://developers.cloudflare.com/api/"
     source = _LIMITS
-    as_of = "2026-11-23"
+    as_of = "2026-11-25"
     unsure = ("error", "probe", "refusal_signs", "safe_calls")
 
     auth = {"type": "bearer"}
@@ -30,16 +30,15 @@ class Cloudflare(Provider):
             (
                 Published("1200/300s", note="a user's, dashboard included; then nothing for 5 minutes"),
                 Published("200/s", note="an IP address's"),
-                Published("300/300s", calls=(_GRAPHQL,), note="by cost: 320 at most"),
+                Published("320/300s", calls=(_GRAPHQL,), note="at most: by cost"),
             ),
             source=_LIMITS,
-            as_of="2026-11-23",
+            as_of="2026-11-25",
         )
     }
     limit_headers = {
-        "x-ratelimit-limit": "1200",
-        "x-ratelimit-remaining": "1199",
-        "x-ratelimit-reset": "Mon, 23 Nov 2026 12:00:00 GMT",
+        "Ratelimit": '"default";r=1199;t=300',
+        "Ratelimit-Policy": '"default";q=1200;w=300',
     }
     safe_calls = (_GRAPHQL,)  # analytics: there are no mutations
 

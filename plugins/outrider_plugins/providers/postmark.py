@@ -17,8 +17,8 @@ class Postmark(Provider):
     base_url = "https://api.postmarkapp.com"
     documentation = _API
     source = _API
-    as_of = "2026-11-23"
-    unsure = ("error", "probe")
+    as_of = "2026-11-25"
+    unsure = ("probe",)
 
     auth = {"type": "header", "name": "X-Postmark-Server-Token"}
     secrets = {"value": "POSTMARK_SERVER_TOKEN"}

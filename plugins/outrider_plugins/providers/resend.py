@@ -7,6 +7,7 @@ from outrider_plugins.translate.mail import SEND_EMAIL
 from outrider_plugins.translate.resend import ResendMail
 
 _LIMITS = "https://resend.com/docs/api-reference/rate-limit"
+_ERRORS = "https://resend.com/docs/api-reference/errors"
 _CALLS = Published("10/s", note="a team's; other readings say 2 and 5, and responses say", sure=False)
 
 
@@ -17,13 +18,14 @@ class Resend(Provider):
     title = "Resend"
     base_url = "https://api.resend.com"
     documentation = "https://resend.com/docs/api-reference/introduction"
-    source = _LIMITS
-    as_of = "2026-11-23"
-    unsure = ("error", "idempotency_header", "quota_signs", "refusal_signs", "retry_signs")
+    source = f"{_LIMITS}, {_ERRORS}"
+    as_of = "2026-11-25"
+    unsure = ("idempotency_calls", "retry_signs")
 
     auth = {"type": "bearer"}
     secrets = {"token": "RESEND_API_KEY"}
-    refusal_signs = (Sign(403, words=("invalid_api_key",)),)
+    # A validation_error, but for what sends; an older text has invalid_api_key.
+    refusal_signs = (Sign(400, words=("API key is invalid",)), Sign(403, words=("invalid_api_key",)))
     required_headers = {"User-Agent": "outrider"}
     probe = "GET /domains"
 
