@@ -20,7 +20,7 @@ from .compile import Compiler
 from .config import Listen, json_schema, load
 from .errors import OutriderError, StartError
 from .logs import configure
-from .modes import mode_warnings
+from .modes import mode_warnings, secret_files
 from .registry import Registry, load_plugins
 
 PR_SET_DUMPABLE = 4
@@ -48,7 +48,7 @@ def run(registry: Registry, path: Path) -> None:
     for note in compiled.notes:
         logging.getLogger("outrider").warning("%s", note)
     assert compiled.table is not None
-    for warning in mode_warnings(path, compiled.table.vault.files()):
+    for warning in mode_warnings(path, secret_files(compiled.table)):
         logging.getLogger("outrider").warning("%s", warning)
     from .app import App
 
@@ -79,7 +79,7 @@ def check(registry: Registry, path: Path, no_secrets: bool, schema: bool) -> Non
     for note in compiled.notes:
         click.echo(str(note))
     assert compiled.table is not None
-    for warning in mode_warnings(path, compiled.table.vault.files()):
+    for warning in mode_warnings(path, secret_files(compiled.table)):
         click.echo(f"{path}: note: {warning}")
     asleep = [name for name in compiled.names if name not in compiled.table.integrations]
     click.echo(f"{path}: no problems in {len(compiled.names)} integrations" + _sleepers(asleep))

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from certificate import make_certificate
 from outrider.testing import Sidecar
 
 CONFIG = """
@@ -53,6 +54,20 @@ def test_check_warns_of_a_folder_that_anybody_writes_to(tmp_path: Path) -> None:
 
     assert code == 0
     assert f"config.toml: note: the folder {folder} of " in said
+
+
+def test_check_warns_of_a_key_that_others_may_read(tmp_path: Path) -> None:
+    """Of TLS, the listeners' and an integration's alike; each file once."""
+    cert, key = make_certificate(tmp_path)
+    key.chmod(0o640)
+    tls = f'tls = {{ cert = "{cert}", key = "key.pem" }}'
+    text = f'[server]\n{tls}\n[integrations.a]\nbase_url = "https://a.example"\n{tls}\nauth.type = "none"\n'
+    (tmp_path / "config.toml").write_text(text)
+
+    code, said = outrider(tmp_path, "check")
+
+    assert code == 0
+    assert said.count("key.pem may be read by others; chmod 600 it") == 1
 
 
 def test_a_refused_file_is_read_again_when_its_secret_appears(tmp_path: Path) -> None:
