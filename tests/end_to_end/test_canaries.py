@@ -7,6 +7,7 @@ through as well.
 
 import base64
 import http.client
+import json
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from end_to_end.plugin import installed
 from end_to_end.raw import Wire
@@ -57,6 +58,9 @@ AUTHS = {
     "sigv4": 'type = "sigv4", region = "r", service = "s", access_key = "env:ACCESS", secret_key = "env:AWS", session_token = "env:SESSION"',
     "hmac": 'type = "hmac", secret = "env:SIGNING", payload = "{target}{body}"',
     "file": 'type = "bearer", token = "file:KEY"',
+    "pool": 'type = "bearer", token = ["env:POOL_1", "env:POOL_2"]',
+    "github": 'type = "github_app", app_id = 1, installation_id = 2, private_key = "file:RSA"',
+    "google": 'type = "google", credentials = "file:GOOGLE"',
     "none": 'type = "none"',
     "pass": 'type = "pass"',
 }
@@ -68,6 +72,7 @@ OWN = {
     "headers": {"FIRST", "SECOND"},
     "query": {"QUERY"},
     "sigv4": {"ACCESS", "SESSION"},
+    "pool": {"POOL_1", "POOL_2"},
 }
 WAYS = ("/ok", "/401", "/403", "/429", "/500", "/cut", "/rubbish", "/field", "/reason", "/raise")
 
@@ -132,6 +137,8 @@ class Login:
 
 def provider(request: ReceivedRequest) -> Script:
     """Fail in each way; what was received is said back only where Outrider must not pass it on."""
+    if request.target.endswith("/access_tokens"):
+        return reply(201, {"token": TOKENS[-1], "expires_at": "2099-01-01T00:00:00Z"})
     way = request.target.partition("?")[0].rpartition("/")[2]
     told = " ".join(value for _, value in request.headers).encode("latin-1", "replace")
     if way.isdecimal():
@@ -157,13 +164,24 @@ def pem(tmp_path_factory: pytest.TempPathFactory) -> Path:
     encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
     file.write_bytes(key.private_bytes(encoding, form, serialization.NoEncryption()))
     (file.parent / "key").write_text('canary-file-"x/+%&<ü?>\n')
+    rsa_key = rsa.generate_private_key(65537, 2048)
+    (file.parent / "rsa.pem").write_bytes(rsa_key.private_bytes(encoding, form, serialization.NoEncryption()))
     return file
 
 
+def secret_texts(pem: Path) -> list[str]:
+    """The secrets that stand in files."""
+    return [file.read_text() for file in pem.parent.iterdir() if file.suffix != ".json"]
+
+
 def config(api: str, login: str, pem: Path) -> str:
+    google = pem.parent / "google.json"
+    account = {"type": "service_account", "client_email": "me@acme.example", "token_uri": f"{login}/token"}
+    google.write_text(json.dumps({**account, "private_key": (pem.parent / "rsa.pem").read_text()}))
     text = CONFIG.replace("[defaults]\n", "")
     for name, auth in AUTHS.items():
         auth = auth.replace("LOGIN", login).replace("PEM", str(pem)).replace("KEY", str(pem.parent / "key"))
+        auth = auth.replace("RSA", str(pem.parent / "rsa.pem")).replace("GOOGLE", str(google))
         text += f"""
 [integrations.{name}]
 base_url = "{api}/{name}"
@@ -275,7 +293,7 @@ def test_no_answer_and_no_page_tells_a_secret(said: Said, pem: Path) -> None:
 
     assert '"ok": true' in answers
     assert "outrider_attempts_total{" in answers
-    assert leaks(answers, secrets(pem.read_text(), (pem.parent / "key").read_text())) == []
+    assert leaks(answers, secrets(*secret_texts(pem))) == []
 
 
 def test_no_line_of_the_log_tells_a_secret(said: Said, pem: Path) -> None:
@@ -285,7 +303,7 @@ def test_no_line_of_the_log_tells_a_secret(said: Said, pem: Path) -> None:
     assert '"level": "debug"' in log
     assert "the author's own mistake" in log
     assert "***" not in log
-    assert leaks(log, secrets(pem.read_text(), (pem.parent / "key").read_text())) == []
+    assert leaks(log, secrets(*secret_texts(pem))) == []
 
 
 def test_each_secret_goes_to_its_own_target(said: Said) -> None:
@@ -317,7 +335,7 @@ def test_no_command_tells_a_secret(words: tuple[str, ...], pem: Path, tmp_path: 
     ended = outrider(words, tmp_path)
 
     assert ended.returncode == 0, ended.stderr
-    assert leaks(ended.stdout + ended.stderr, secrets(pem.read_text())) == []
+    assert leaks(ended.stdout + ended.stderr, secrets(*secret_texts(pem))) == []
 
 
 LITERAL = "canary-literal-x/y"
