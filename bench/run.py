@@ -19,7 +19,7 @@ from bench.measure import MEASUREMENTS  # noqa: E402
 from bench.peers import PEERS, Peer  # noqa: E402
 from bench.report import Table  # noqa: E402
 
-NEED_WRK = {"requests", "idle"}
+NEED_WRK = {"requests", "policies", "idle"}
 QUICK = {"sse": ("outrider", "envoy"), "memory": ("outrider", "envoy"), "idle": ("outrider",)}
 """Whom a quick run asks where each peer takes long, unless --proxies says."""
 

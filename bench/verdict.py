@@ -9,11 +9,28 @@ from bench.report import Table
 
 RATIO_MAX = 1.2
 """CPU for each request and for each event, beside Envoy's in the same round; the median of the rounds."""
+POLICIES_MAX = 1.15
+"""CPU for each request with every policy on and idle, beside the core without their plugins, likewise."""
 GROWTH_MAX_MB = 10.0
 """Memory that one long body may add, up or down."""
 
-TABLES = {"requests": ("get", "post"), "sse": ("sse",), "memory": ("memory",)}
+TABLES = {
+    "requests": ("get", "post"),
+    "policies": ("policies_get", "policies_post"),
+    "sse": ("sse",),
+    "memory": ("memory",),
+}
 """The tables of each measurement that has bounds."""
+RATIOS = (
+    ("get", "a GET", "envoy", RATIO_MAX),
+    ("post", "a POST", "envoy", RATIO_MAX),
+    ("policies_get", "a GET", "envoy", RATIO_MAX),
+    ("policies_get", "a GET", "core", POLICIES_MAX),
+    ("policies_post", "a POST", "envoy", RATIO_MAX),
+    ("policies_post", "a POST", "core", POLICIES_MAX),
+    ("sse", "an event", "envoy", RATIO_MAX),
+)
+"""Each table, what is measured in it, and beside whom it may cost at most so many times as much."""
 
 
 def broken(tables: Mapping[str, Table], chosen: Iterable[str]) -> list[str]:
@@ -22,17 +39,17 @@ def broken(tables: Mapping[str, Table], chosen: Iterable[str]) -> list[str]:
     found = [f"{key}: not measured" for key in wanted if key not in tables]
     if not wanted:
         found.append(f"nothing with bounds was measured; --only some of {', '.join(TABLES)}")
-    ratios = [("get", "cpu_us", "a GET"), ("post", "cpu_us", "a POST"), ("sse", "cpu_us", "an event")]
-    for key, metric, what in ratios:
+    for key, what, beside, most in RATIOS:
         if (table := tables.get(key)) is None:
             continue
-        if failures := sum(table.values("outrider", "failures")):
+        if beside == "envoy" and (failures := sum(table.values("outrider", "failures"))):
             found.append(f"{key}: {failures:.0f} requests failed")
-        values = table.ratios("outrider", metric)
+        values = table.ratios("outrider", "cpu_us", to=beside)
         if not values:
-            found.append(f"{key}: outrider and envoy were not both measured")
-        elif (ratio := statistics.median(values)) > RATIO_MAX:
-            found.append(f"{key}: {what} costs {ratio:.2f} × Envoy's CPU, more than {RATIO_MAX}")
+            found.append(f"{key}: outrider and {beside} were not both measured")
+        elif (ratio := statistics.median(values)) > most:
+            whose = "Envoy's" if beside == "envoy" else "the core's"
+            found.append(f"{key}: {what} costs {ratio:.2f} × {whose} CPU, more than {most}")
     if (table := tables.get("memory")) is not None:
         found += _memory(table)
     return found

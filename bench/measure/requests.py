@@ -18,24 +18,31 @@ def measure(options: Options) -> list[Table]:
         upstreams.serve_fixed(options.folder, options.ports) as port,
         all_serving(port, options) as (proxies, failed),
     ):
-        for proxy in list(proxies):
-            say(f"requests: {proxy.name} warms up")
-            try:
-                _check_bodies(proxy)
-                load.run(proxy.port, WARM_S)
-            except (PeerError, load.LoadError, wire.WireError) as exc:
-                failed[proxy.name] = str(exc)
-                proxies.remove(proxy)
-        for number in range(options.rounds):
-            for method in METHODS:
-                for proxy in proxies:
-                    say(f"requests: round {number + 1} of {options.rounds}, {method}, {proxy.name}")
-                    _run(proxy, method, options.seconds, tables[method])
+        load_in_turn("requests", proxies, failed, options, tables)
+    return list(tables.values())
+
+
+def load_in_turn(
+    what: str, proxies: list[Proxy], failed: dict[str, str], options: Options, tables: dict[str, Table]
+) -> None:
+    """Load proxies that run, method by method and round after round; fills a table for each method."""
+    for proxy in list(proxies):
+        say(f"{what}: {proxy.name} warms up")
+        try:
+            _check_bodies(proxy)
+            load.run(proxy.port, WARM_S)
+        except (PeerError, load.LoadError, wire.WireError) as exc:
+            failed[proxy.name] = str(exc)
+            proxies.remove(proxy)
+    for number in range(options.rounds):
+        for method in METHODS:
+            for proxy in proxies:
+                say(f"{what}: round {number + 1} of {options.rounds}, {method}, {proxy.name}")
+                _run(proxy, method, options.seconds, tables[method])
     for table in tables.values():
         table.notes += [f"{name} {reason}" for name, reason in failed.items()]
         for proxy in proxies:
             table.rows.append(_row(proxy.name, table))
-    return list(tables.values())
 
 
 def _table(method: str, options: Options) -> Table:

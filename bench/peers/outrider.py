@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bench.peers.base import Site
 
+ROOT = Path(__file__).resolve().parents[2]
 CONFIG = """\
 [server]
 listen = "127.0.0.1:{port}"
@@ -34,6 +35,15 @@ attempts = 3
 [integrations.bench.breaker]
 failures = 50
 open = "30s"
+
+[integrations.bench.fallback]
+targets = ["spare"]
+
+[integrations.spare]
+base_url = "http://127.0.0.1:{upstream}"
+
+[integrations.spare.auth]
+type = "none"
 """
 
 
@@ -58,6 +68,18 @@ class Outrider:
 
     def command(self, site: Site) -> list[str]:
         config = site.folder / "config.toml"
-        text = CONFIG.format(port=site.port, upstream=site.upstream)
-        config.write_text(text + (POLICIES if site.policies else ""))
+        text = CONFIG + (POLICIES if site.policies else "")
+        config.write_text(text.format(port=site.port, upstream=site.upstream))
         return [str(program()), "run", "--config", str(config)]
+
+
+class Core(Outrider):
+    """Outrider without the plugins for limits, retries, breakers and fallbacks."""
+
+    name = "core"
+
+    def environ(self, site: Site) -> Mapping[str, str]:
+        return {**super().environ(site), "PYTHONPATH": str(ROOT)}
+
+    def command(self, site: Site) -> list[str]:
+        return [sys.executable, "-m", "bench.core", *super().command(site)[1:]]

@@ -29,7 +29,7 @@ from outrider.plugin import (
 )
 
 from .keys import Key
-from .learned import read, retry_after
+from .learned import read, retry_after, silent
 from .meter import Meter
 from .pool import Pool, Turn
 from .turns import SentAway, Turns, WouldWait
@@ -95,12 +95,13 @@ class Limits:
         """Give the `send` that waits its turn."""
         turns, pool, only, peeks = self._turns, self.pool, self._keys[0], self._peeks
         told = only.told
-        limited_here = only.meters != (told,)  # else nothing is counted, and nothing but its word can hold
 
         async def limited(attempt: Attempt) -> Response:
             if pool is None:
-                turn = only, only.of(attempt.method, attempt.exchange)
-                if (limited_here or told.hold_until or told.waiting) and not turns.take(turn[1]):
+                meters = only.of(attempt.method, attempt.exchange)
+                turn = only, meters
+                # Its word is the last of them: it counts nothing, and mostly there is none.
+                if not turns.take(meters if told.hold_until or told.waiting else meters[:-1]):
                     await self._wait(attempt, lambda: turn)
             else:
                 turn = pool.take(attempt) or await self._wait(attempt, partial(pool.soonest, attempt))
@@ -126,7 +127,8 @@ class Limits:
                     else:
                         response.on_close(lambda: self._done(turn))
                 if response is not None:
-                    self._learn(key, response, number)
+                    if response.meant >= 400 or not silent(response.fields):
+                        self._learn(key, response, number)
                     if pool is not None:
                         pool.answered(attempt, key, version, response)
 

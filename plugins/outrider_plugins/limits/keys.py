@@ -52,7 +52,7 @@ class Key:
         return f"<Key {self.index + 1}{' out' if self.is_out else ''}, {self.in_flight} in flight>"
 
     def of(self, method: str, exchange: Exchange) -> Meters:
-        """Give the meters that a call with this key passes."""
+        """Give the meters that a call with this key passes, `told` last."""
         if self._match_all:
             return self.meters
         path = exchange.path

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TypeAlias
 
-from outrider.plugin import Headers
+from outrider.plugin import Field, Headers
 
 #: What is further away counts as this: a provider that says "next year", by a slip of units or of
 #: its clock, must not shut a target for good. After an hour one call goes out and asks again.
@@ -126,16 +126,18 @@ def _judge(name: str) -> _Verdict:
     return kind, "-".join(rest) or "requests"
 
 
+def silent(fields: list[Field]) -> bool:
+    """Whether the names of fields are all known to tell nothing of limits: nearly always so."""
+    return _silent.issuperset(dict(fields))
+
+
 def read(status: int, headers: Headers, now_wall: float) -> list[Seen]:
     """Read what a response says of limits; `now_wall` is seconds since 1970.
 
     A cached response says nothing (draft, section 5). On a 429 the one limit that says when it
     resets, but not what is left, has nothing left.
     """
-    fields = headers.fields
-    if _silent.issuperset(dict(fields)):  # nearly all are
-        return []
-    told = [(*verdict, value) for name, value in fields if (verdict := _verdict(name)) is not None]
+    told = [(*verdict, value) for name, value in headers.fields if (verdict := _verdict(name)) is not None]
     if all(kind in ("age", "date") for kind, _, _ in told):
         return []
     return _put_together(status, told, now_wall)
