@@ -19,6 +19,7 @@ from bench.measure import MEASUREMENTS  # noqa: E402
 from bench.peers import PEERS, Peer  # noqa: E402
 from bench.report import Table  # noqa: E402
 
+QUICK_LACKS = {"latency", "policies"}
 NEED_WRK = {"requests", "policies", "idle"}
 QUICK = {"sse": ("outrider", "envoy"), "memory": ("outrider", "envoy"), "idle": ("outrider",)}
 """Whom a quick run asks where each peer takes long, unless --proxies says."""
@@ -48,7 +49,7 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="bench/run.py", description=__doc__)
     parser.add_argument(
-        "--quick", action="store_true", help="one short round of everything but latency, under 60 s"
+        "--quick", action="store_true", help="one short round of all but latency and policies, under 60 s"
     )
     parser.add_argument("--only", type=names(MEASUREMENTS), metavar="A,B", help=", ".join(MEASUREMENTS))
     parser.add_argument("--proxies", type=names(PEERS), metavar="A,B", help=", ".join(PEERS))
@@ -60,7 +61,7 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every value of every round there")
     parser.add_argument("--check", action="store_true", help="exit 1 when Outrider is outside the bounds")
     args = parser.parse_args(argv)
-    args.only = args.only or [name for name in MEASUREMENTS if not (args.quick and name == "latency")]
+    args.only = args.only or [name for name in MEASUREMENTS if not (args.quick and name in QUICK_LACKS)]
     args.rounds = args.rounds or (1 if args.quick else 3)
     args.seconds = args.seconds or (2 if args.quick else 4)
     return args

@@ -20,7 +20,7 @@ def measure(options: Options) -> list[Table]:
             f"CPU for each {method} with policies",
             "limits, learned limits, retries, a breaker and a fallback, none of which has anything to do; "
             f"`core` is Outrider without the plugins for them; {options.rounds} × {options.seconds} s",
-            requests.COLUMNS,
+            (*requests.COLUMNS[:3], "× Core", "min–max", *requests.COLUMNS[3:]),
         )
         for method in requests.METHODS
     }

@@ -86,13 +86,15 @@ def _run(proxy: Proxy, method: str, seconds: int, table: Table) -> None:
 
 
 def _row(name: str, table: Table) -> list[str]:
-    cpu, ratios = table.values(name, "cpu_us"), table.ratios(name, "cpu_us")
+    cpu = table.values(name, "cpu_us")
+    beside = [
+        table.ratios(name, "cpu_us", to=to) for to in ("core", "envoy") if f"× {to.title()}" in table.columns
+    ]
     return [
         name,
         median(cpu),
         spread(cpu),
-        median(ratios, 2),
-        spread(ratios, 2),
+        *(shown for ratios in beside for shown in (median(ratios, 2), spread(ratios, 2))),
         median(table.values(name, "per_s"), 0),
         median(table.values(name, "core_percent"), 0),
     ]

@@ -27,11 +27,11 @@ def test_outrider_holds_no_secret(tmp_path: Path) -> None:
 
 
 def test_outrider_policies(tmp_path: Path) -> None:
-    """With policies the same integration limits, retries and breaks as well."""
+    """With policies the same integration limits, retries, breaks and has a fallback as well."""
     command = PEERS["outrider"].command(site(tmp_path, policies=True))
     bench = tomllib.loads(Path(command[-1]).read_text())["integrations"]["bench"]
 
-    assert set(bench) == {"base_url", "auth", "limits", "retry", "breaker"}
+    assert set(bench) == {"base_url", "auth", "limits", "retry", "breaker", "fallback"}
 
 
 @pytest.mark.skipif(machine.problem() is not None, reason=str(machine.problem()))

@@ -101,7 +101,7 @@ def test_killed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        (["--only", "request"], "'request' is none of requests, sse, memory, idle, latency"),
+        (["--only", "request"], "'request' is none of requests, policies, sse, memory, idle, latency"),
         (["--proxies", "envoy,caddy"], "'caddy' is none of outrider, envoy, nginx, haproxy"),
         (["--rounds", "0"], "at least 1"),
     ],

@@ -32,6 +32,19 @@ def test_slower() -> None:
     ]
 
 
+def test_policies() -> None:
+    """Policies that have nothing to do add less than 15 % to the core, and stay within 1.2 times Envoy's."""
+    tables = {key: table(key, cpu_us=(130, 100)) for key in ("policies_get", "policies_post")}
+    for made in tables.values():
+        made.add("core", "cpu_us", 100)
+    tables["policies_post"].data["outrider"]["cpu_us"] = [114]
+
+    assert broken(tables, ["policies"]) == [
+        "policies_get: a GET costs 1.30 × Envoy's CPU, more than 1.2",
+        "policies_get: a GET costs 1.30 × the core's CPU, more than 1.15",
+    ]
+
+
 def test_failures() -> None:
     """A cheap request that failed is not within the bounds."""
     tables = {key: table(key, cpu_us=(50, 100), failures=(key == "post", 9)) for key in ("get", "post")}
@@ -58,7 +71,7 @@ def test_memory(measured: Table, expected: list[str]) -> None:
     ("tables", "chosen", "expected"),
     [
         ({}, ["requests"], ["get: not measured", "post: not measured"]),
-        ({}, ["idle"], ["nothing with bounds was measured; --only some of requests, sse, memory"]),
+        ({}, ["idle"], ["nothing with bounds was measured; --only some of requests, policies, sse, memory"]),
         ({"sse": Table("sse", "", "", ("",))}, ["sse"], ["sse: outrider and envoy were not both measured"]),
         (
             {"memory": Table("memory", "", "", ("",))},
