@@ -108,7 +108,7 @@ def _issuer(token: str) -> Iterator[str]:
 
     try:
         yield str(jwt.decode(token, options={"verify_signature": False})["iss"])
-    except (jwt.InvalidTokenError, KeyError):
+    except (jwt.InvalidTokenError, KeyError, ValueError, RecursionError):
         return
 
 

@@ -45,6 +45,7 @@ integrations = []
 ENV = {"KEY": "the-real-key", "SHOP": "shop-token", "OTHER": "other-token"}
 PAYPAL, GITHUB = "/paypal/v1/oauth2/token", "/github/app/installations/7/access_tokens"
 DISCORD = "/discord/api/oauth2/token"
+NESTED = base64.urlsafe_b64encode(b"[" * 3000 + b"]" * 3000).decode().rstrip("=")
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -154,6 +155,8 @@ def test_a_github_app_has_its_client_s_token_for_an_id(with_clients: Sidecar, pr
     [
         (PAYPAL, basic("id:wrong"), "", 401),
         (GITHUB, "Bearer a.b.c", "", 401),
+        (GITHUB, "Bearer \xff.b.c", "", 401),
+        (GITHUB, f"Bearer {NESTED}.e30.c", "", 401),
         (GITHUB, f"Bearer {jwt.encode({'iss': 'wrong'}, 'k' * 32, 'HS256')}", "", 401),
         (GITHUB, f"Bearer {jwt.encode({'sub': 'shop-token'}, 'k' * 32, 'HS256')}", "", 401),
         ("/theirs/v2/things", f"Bearer {jwt.encode({'iss': 'shop-token'}, 'k' * 32, 'HS256')}", "", 401),

@@ -46,8 +46,8 @@ class GoogleAccount(FetchedToken):
 
     @model_validator(mode="after")
     def _is_one_kind(self) -> Self:
-        if self.audience is not None and self.scopes:
-            raise ValueError("an ID token for audience has no scopes; leave one of the two out")
+        if self.audience is not None and (self.scopes or self.subject is not None):
+            raise ValueError("an ID token for audience has no scopes and no subject; leave them out, or it")
         if not _has_google_auth():
             raise ValueError("google needs an extra; pip install 'outrider[google]'")
         return self

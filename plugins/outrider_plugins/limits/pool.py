@@ -114,7 +114,8 @@ class Pool:
             return
         key.refused = key.version()
         now = self._clock()
-        if key.doubted_until <= now and any(one is not key and one.doubted_until <= now for one in usable):
+        # The last one that is ready stays: what it is refused is the app's.
+        if key.doubted_until <= now and any(one is not key and one.hold_until() <= now for one in usable):
             key.doubted_until = now + min(REST_MAX_S, REST_S * 2 ** min(key.refusals, 16))
             key.refusals += 1
             self._hold(key)

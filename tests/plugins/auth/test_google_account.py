@@ -34,10 +34,12 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch, find: Callabl
     ]
 
 
-def test_an_id_token_has_no_scopes() -> None:
+@pytest.mark.parametrize("more", ['scopes = ["a"]', 'subject = "me@p"'])
+def test_an_id_token_has_no_scopes(more: str) -> None:
     """One or the other is asked for."""
-    assert said(', audience = "https://x", scopes = ["a"]') == [
-        "config.toml:3: integrations.a.auth: an ID token for audience has no scopes; leave one of the two out"
+    assert said(f', audience = "https://x", {more}') == [
+        "config.toml:3: integrations.a.auth: an ID token for audience has no scopes and no subject; "
+        "leave them out, or it"
     ]
 
 

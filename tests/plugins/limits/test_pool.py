@@ -180,3 +180,18 @@ async def test_a_doubted_key_rests_longer_each_time() -> None:
 
     assert rests == [1, 2, 4, 8, 16, 32, 60, 60]
     assert rig.told == []
+
+
+async def test_a_refusal_does_not_rest_the_last_key_that_is_ready() -> None:
+    """One is limited and one doubted: a third that refuses the call as well goes on for the others."""
+    rig = Rig()
+    rig.answers = {0: 429, 1: 401, 2: 401}
+
+    statuses = [await rig.ask() for _ in range(5)]
+    rig.answers = {}
+    rig.sent.clear()
+    good = await rig.ask()
+
+    assert set(statuses) == {401}
+    assert (good, rig.sent) == (200, [2])
+    assert rig.states == ["resting", "resting", "ready"]
