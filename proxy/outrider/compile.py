@@ -18,7 +18,7 @@ from .exchange import Attempt, Exchange
 from .gate import Hosts, host_of_listener
 from .hosts import dispatched
 from .integration import Integration, Target, Timeout
-from .judged import judged
+from .judged import ask_legibly, judged
 from .layers import OUTER, Layer, Placed, Stage, arrange, compose
 from .provider import LocalProvider, Provider
 from .query import without_parameters
@@ -343,11 +343,13 @@ def _nobody(vault: Vault, routes: Mapping[str, ExchangeSend]) -> Integration:
 
 def _attempts(target: Target, send: AttemptSend, events: Events) -> ExchangeSend:
     """Give the step that makes a fresh Attempt of an Exchange, and tells its end exactly once."""
-    strip = target.credential_query
+    strip, reads = target.credential_query, target.reads_errors
     done = events.of(AttemptDone)
 
     async def attempted(exchange: Exchange) -> Response:
         attempt = Attempt(exchange, target)
+        if reads:
+            ask_legibly(attempt)
         first = exchange.integration.target
         names = strip if first is target else strip | first.credential_query
         if names and "?" in attempt.target:

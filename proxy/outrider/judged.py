@@ -1,4 +1,4 @@
-"""Errors in a 200: what an API says with a success is understood as the status it means."""
+"""Bodies that a provider's plugin judges: asked for legibly, and errors in a 200 understood."""
 
 from __future__ import annotations
 
@@ -14,6 +14,20 @@ if TYPE_CHECKING:
 
 #: Bytes of a success that are read before it is passed on; what says "slow down" is short.
 _CAP = 16 * 1024
+#: Codings of a body that can be read here (`Response.text`).
+_LEGIBLE = frozenset(("identity", "gzip", "x-gzip", "deflate"))
+
+
+def ask_legibly(attempt: Attempt) -> None:
+    """Leave out of Accept-Encoding what nobody here could read: a spent quota in brotli is only a 429."""
+    headers = attempt.headers
+    offered = headers.get("Accept-Encoding")
+    if offered is None:
+        return
+    offers = offered.split(",")
+    kept = [one.strip() for one in offers if one.partition(";")[0].strip().lower() in _LEGIBLE]
+    if len(kept) < len(offers):
+        headers.set("Accept-Encoding", ", ".join(kept) or "identity")
 
 
 def judged(send: AttemptSend, provider: Provider) -> AttemptSend:

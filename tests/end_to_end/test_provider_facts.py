@@ -3,6 +3,7 @@
 import gzip
 import json
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,13 @@ base_url = "{url}"
 auth = {{ type = "none" }}
 retry = {{ attempts = 3, base = "1ms", cap = "2ms" }}
 """
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[FakeProvider, Sidecar]]:
+    env = installed(tmp_path_factory.mktemp("plugin"), PLUGIN)
+    with FakeProvider() as provider, Sidecar(CONFIG.format(url=provider.url), env=env) as sidecar:
+        yield provider, sidecar
 
 
 def ask(sidecar: Sidecar, method: str, path: str, body: object = None):
@@ -77,6 +85,28 @@ def test_what_is_sent_again(
 
     assert (answer.status, len(provider.requests)) == (status, requests)
     assert gzip.decompress(answer.body).decode() == said
+
+
+@pytest.mark.parametrize(
+    ("offered", "asked"),
+    [
+        ("gzip, deflate, br, zstd", "gzip, deflate"),
+        ("br;q=1.0, gzip;q=0.5", "gzip;q=0.5"),
+        ("br", "identity"),
+        ("gzip, deflate", "gzip, deflate"),
+    ],
+)
+def test_what_is_judged_is_asked_for_so_that_it_can_be_read(
+    shared: tuple[FakeProvider, Sidecar], offered: str, asked: str
+) -> None:
+    """Nobody here reads brotli, and a spent quota in it would be tried again."""
+    provider, sidecar = shared
+    provider.clear()
+    with Wire(sidecar.port) as wire:
+        wire.send(f"GET /acme/x HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: {offered}\r\n\r\n".encode())
+        wire.answer()
+
+    assert provider.requests[0].values("Accept-Encoding") == [asked]
 
 
 def test_a_key_in_a_body_that_comes_later(tmp_path: Path) -> None:
