@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import pytest
 
+from outrider.body import Body
 from outrider.exchange import Exchange
 from outrider.idempotency import Idempotency
 from outrider.provider import Provider
@@ -31,7 +32,7 @@ def exchange(method: str, path: str, body: Any = None, **headers: str) -> Exchan
     given = {name.replace("_", "-"): value for name, value in headers.items()}
     return cast(
         Exchange,
-        SimpleNamespace(method=method, path=path, headers=given, body=SimpleNamespace(data=data)),
+        SimpleNamespace(method=method, path=path, headers=given, body=Body(data)),
     )
 
 
