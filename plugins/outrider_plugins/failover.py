@@ -17,9 +17,11 @@ from collections.abc import Iterable
 
 from outrider.config import Message
 from outrider.events import FailedOver
+from outrider.facts import said
 from outrider.idempotency import IDEMPOTENT
 from outrider.on import MOVED_ON, key_of
 from outrider.plugin import (
+    AttemptFailed,
     Events,
     Exchange,
     ExchangeSend,
@@ -81,8 +83,8 @@ class Failover:
                     break
                 try:
                     translated = await translation.of(exchange) if translation.needed else None
-                except Untranslatable as said:
-                    passed_over.append(f"'{to.name}' cannot be told {said}")
+                except Untranslatable as words:
+                    passed_over.append(f"'{to.name}' cannot be told {words}")
                     continue
                 reason = str(origin.status_of(outcome)) if isinstance(outcome, Response) else key_of(outcome)
                 self._events.emit(FailedOver(exchange, origin, to, reason))
@@ -119,10 +121,10 @@ class Failover:
 
     def _say(self, passed_over: list[str], outcome: Response | OutriderError) -> None:
         """Tell which fallbacks were passed over, and why: in the log, and where the answer is ours."""
-        said = "; ".join(passed_over)
-        _log.warning("integration '%s': fallback passed over: %s", self._ways[0].name, said)
+        words = "; ".join(passed_over)
+        _log.warning("integration '%s': fallback passed over: %s", self._ways[0].name, words)
         if isinstance(outcome, OutriderError):
-            outcome.detail = f"{outcome.detail}; fallback {said}"
+            outcome.detail = f"{outcome.detail}; fallback {words}"
 
     def _may_move(
         self,
@@ -152,20 +154,25 @@ class Failover:
         # Nobody would read the message of a call that is a job, or is to become one.
         queued = "queue" in (exchange.noted(MOVED_ON) or ())
         message = None if queued or exchange.in_background else self._message
+        own = self._ways[0]
         if isinstance(outcome, Response):
             if kept is not None:
                 kept.close()
             if message is None or "message" not in self._on.status(outcome.meant):
+                if said(outcome.headers) is False:
+                    own.stop(outcome.headers)  # a fallback's words may be none that the app's SDK knows
                 return outcome
             outcome.close()
-            return say(message)
+            return say(message, own)
         actions = self._on.error(outcome)
         if kept is not None and (message is None or "message" not in actions):
             return kept
         if message is not None and key_of(outcome) and not {"pass", "queue"} & actions:
             if kept is not None:
                 kept.close()
-            return say(message)
+            return say(message, own)
+        if isinstance(outcome, AttemptFailed) and outcome.stops:
+            outcome.stops = own.stops
         raise outcome
 
     def _mapped(self, target: str) -> str:
@@ -177,10 +184,12 @@ class Failover:
         return target
 
 
-def say(message: Message) -> Response:
-    """Make the answer of `fallback.message`: JSON of a table, text of a string."""
+def say(message: Message, own: Target) -> Response:
+    """Make the answer of `fallback.message`: JSON of a table, text of a string. It is the last word."""
     headers = [*message.headers.items(), ("Proxy-Status", "outrider; error=destination_unavailable")]
-    return respond(message.status, b"" if message.body is None else message.body, headers)
+    response = respond(message.status, b"" if message.body is None else message.body, headers)
+    own.stop(response.headers)
+    return response
 
 
 @hookimpl

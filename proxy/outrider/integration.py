@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .errors import OutriderError
     from .exchange import Exchange
     from .facts import Incident
+    from .headers import Headers
     from .layers import ExchangeSend, Placed
     from .provider import Provider
     from .response import Response
@@ -126,6 +127,20 @@ class Target:
         if isinstance(outcome, AttemptFailed):
             return outcome.written
         return not isinstance(outcome, Exception) and self.status_of(outcome) not in _NOT_EXECUTED
+
+    @property
+    def stops(self) -> tuple[tuple[str, str], ...]:
+        """The fields that tell its SDK not to begin anew."""
+        return (("x-should-retry", "false"), *(self.provider.stop_headers if self.provider else ()))
+
+    def stop(self, headers: Headers) -> None:
+        """Tell its SDK not to begin anew: by those fields, and by no Retry-After that alone makes it."""
+        for name, value in self.stops:
+            headers.set(name, value)
+        given = headers.get("Retry-After")
+        if given is not None and self.provider is not None and self.provider.sdk_obeys_retry_after:
+            headers.remove("Retry-After")
+            headers.set("Outrider-Retry-After", given)
 
     def aim(self, target: str) -> tuple[BaseUrl, str]:
         """Give the origin, and the raw target there, that an attempt really goes to: for a signature."""

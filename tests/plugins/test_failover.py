@@ -279,12 +279,13 @@ async def test_when_the_message_is_said(outcomes: tuple[Outcome, ...], on: Any, 
 
 
 async def test_the_message_is_what_was_configured() -> None:
-    """Status, fields and body; Proxy-Status says that it is ours."""
+    """Status, fields and body; Proxy-Status says that it is ours, and the SDK is told that it is the last word."""
     answer = await Rig(503, message=SORRY).call()
 
     assert isinstance(answer, Response)
     assert (answer.status, await answer.body.read()) == (503, b'{"error": "sorry"}')
     assert (answer.headers.get("Proxy-Status") or "").startswith("outrider; error=")
+    assert answer.headers.get("x-should-retry") == "false"
 
 
 @pytest.mark.parametrize(

@@ -237,30 +237,15 @@ class Retry:
             self._events.emit(TargetFailed(exchange, self._target, reason, actions))
         if isinstance(outcome, Response):
             if final and not exchange.in_background:
-                self._stop(outcome)
+                self._target.stop(outcome.headers)
             return outcome
         if isinstance(outcome, AttemptFailed):
             outcome.written |= exchange.uncertain
             if outcome.written and exchange.method not in _SAFE:
                 outcome.detail = f"{outcome.detail}; {_UNKNOWN}"
             if final:
-                outcome.stops = self._stops
+                outcome.stops = self._target.stops
         raise outcome
-
-    @property
-    def _stops(self) -> tuple[tuple[str, str], ...]:
-        provider = self._provider
-        return (("x-should-retry", "false"), *(provider.stop_headers if provider is not None else ()))
-
-    def _stop(self, response: Response) -> None:
-        headers = response.headers
-        for name, value in self._stops:
-            headers.set(name, value)
-        if self._provider is not None and self._provider.sdk_obeys_retry_after:
-            given = headers.get("Retry-After")
-            if given is not None:
-                headers.remove("Retry-After")
-                headers.set("Outrider-Retry-After", given)
 
     def _recovered(self) -> None:
         if self._failing:

@@ -12,6 +12,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from outrider.body import Body
 from outrider.config import Fallback
+from outrider.facts import said
 from outrider.operation import Answer, Operation, Request, Untranslatable
 from outrider.plugin import (
     Exchange,
@@ -117,12 +118,15 @@ class Translated:
 
     def _refusal(self, exchange: Exchange, response: Response) -> Response:
         """Say an error of the fallback in the envelope of the integration's own API; its text stays there."""
-        status = self._to.status_of(response)
+        status, final = self._to.status_of(response), said(response.headers) is False
         response.close()
         detail = f"the fallback '{self._to.name}' answered {status}"
         problem = Problem("urn:outrider:fallback-failed", detail, status, detail, self._own.name, exchange.id)
         body = self._own.provider.error_body(problem) if self._own.provider is not None else None
-        return respond(status, {"error": detail} if body is None else body)
+        refusal = respond(status, {"error": detail} if body is None else body)
+        if final:
+            self._own.stop(refusal.headers)
+        return refusal
 
     async def _answer(self, response: Response) -> Response:
         if self._mine.answer(None) is None:
