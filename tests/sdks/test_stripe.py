@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 import stripe
 
 from outrider.testing import reply
@@ -49,6 +50,18 @@ class TestStripe(Pages, Sdk):
         first, second = (request.header("Idempotency-Key") for request in self.requests)
         assert first
         assert first == second
+
+    def test_the_module_obeys_too(self, client: stripe.StripeClient, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Calls without a client are tried three times by the SDK itself, unless it is told not to."""
+        self.call(client)
+        monkeypatch.setattr(stripe, "api_base", self.running.url("stripe"))
+        monkeypatch.setattr(stripe, "api_key", "x")
+        assert stripe.max_network_retries == 2
+        self._always(self.failure)
+        self.running.fake.requests.clear()
+        with pytest.raises(stripe.APIError):
+            stripe.Balance.retrieve()
+        assert len(self.requests) == self.tries
 
     def test_a_file_goes_to_its_own_host(self, client: stripe.StripeClient, tmp_path: Any) -> None:
         """Through us, with our key."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from outrider.plugin import Plan, Provider, Published, StatusPage, Urls
+from outrider.plugin import Plan, Provider, Published, Sign, StatusPage, Urls
 
 _LIMITS = "https://www.twilio.com/docs/api/errors/20429"
 _PRODUCTS = (
@@ -34,6 +34,10 @@ _PRODUCTS = (
 )
 
 
+def _codes(*codes: int) -> tuple[str, ...]:
+    return tuple(f'"code":{space}{code}' for code in codes for space in ("", " "))
+
+
 class Twilio(Provider):
     """The API of 2010-04-01, and its products below `/_hosts/NAME`."""
 
@@ -44,7 +48,7 @@ class Twilio(Provider):
     documentation = "https://www.twilio.com/docs/usage/api"
     source = _LIMITS
     as_of = "2026-11-23"
-    unsure = ("error", "hosts")
+    unsure = ("error", "hosts", "quota_signs")
 
     auth = {"type": "basic"}
     secrets = {"username": "TWILIO_ACCOUNT_SID", "password": "TWILIO_AUTH_TOKEN"}
@@ -57,6 +61,8 @@ class Twilio(Provider):
             as_of="2026-11-23",
         )
     }
+    # Verify: a number has been sent too many codes, or has too many checks under way.
+    quota_signs = (Sign(429, words=_codes(60203, 60212)),)
 
     error = {
         "code": "{status}",
