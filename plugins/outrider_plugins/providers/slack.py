@@ -71,3 +71,4 @@ class Slack(Provider):
     )
     sdk = "slack_sdk"
     sdk_setup = 'WebClient(token="x", base_url="{url}/api/")'
+    sdk_note = "A `token` that an app writes in a body is not taken off; the SDK sends it in a field."
