@@ -166,7 +166,7 @@ def test_a_jwt_is_the_grant(kind: str, tmp_path: Path) -> None:
     assert jwt.get_unverified_header(login.forms[0]["assertion"])["kid"] == "k1"
 
 
-@pytest.mark.parametrize("ahead_s", [-3600, -30, 30, 3600])
+@pytest.mark.parametrize("ahead_s", [-3600, -3, 30, 3600])
 def test_a_server_whose_clock_is_another(ahead_s: int, tmp_path: Path) -> None:
     """It refuses the times of a JWT: it is asked once more, in the time that its answer gave; then at once."""
     key = ec.generate_private_key(ec.SECP256R1())

@@ -37,8 +37,8 @@ from .tokens import Grant, Refused, Token
 
 #: Seconds that an assertion of ours is good for; RFC 7523 asks for little.
 ASSERTION_S = 300
-#: Seconds by which a server's clock may be another than ours before a JWT that it refused is made anew.
-APART_S = 5.0
+#: Seconds that a server's clock may be from ours before a JWT that it refused is made anew.
+APART_S = 2.0
 #: Seconds that a token endpoint has.
 TIMEOUT_S = 15.0
 #: Who says that a token lives longer than this, in seconds, says nothing: the next 401 tells.
