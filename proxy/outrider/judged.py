@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from .config import Call
@@ -20,14 +21,17 @@ _LEGIBLE = frozenset(("identity", "gzip", "x-gzip", "deflate"))
 
 def ask_legibly(attempt: Attempt) -> None:
     """Leave out of Accept-Encoding what nobody here could read: a spent quota in brotli is only a 429."""
-    headers = attempt.headers
-    offered = headers.get("Accept-Encoding")
-    if offered is None:
-        return
-    offers = offered.split(",")
+    fields = attempt.fields
+    for index, (name, value) in enumerate(fields):
+        if len(name) == 15 and name.lower() == b"accept-encoding":
+            fields[index] = (name, _legible(value))
+
+
+@lru_cache(maxsize=256)
+def _legible(offered: bytes) -> bytes:
+    offers = offered.decode("latin-1").split(",")
     kept = [one.strip() for one in offers if one.partition(";")[0].strip().lower() in _LEGIBLE]
-    if len(kept) < len(offers):
-        headers.set("Accept-Encoding", ", ".join(kept) or "identity")
+    return offered if len(kept) == len(offers) else ", ".join(kept).encode("latin-1") or b"identity"
 
 
 def judged(send: AttemptSend, provider: Provider) -> AttemptSend:
