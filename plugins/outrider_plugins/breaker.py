@@ -260,10 +260,7 @@ class Circuit:
 
     def _open(self, why: str) -> None:
         self._begin(room=0)
-        open_s = self._open_s
-        if self._is_down:
-            open_s *= _DOWN_PERIODS
-            why = f"{why}; its provider says: {self._target.incident}"
+        open_s = self._open_s * (_DOWN_PERIODS if self._is_down else 1)
         self._state.until, self._state.why = self._clock() + open_s, why
         line, self._state.line = self._state.line, deque()
         for waiting in line:
