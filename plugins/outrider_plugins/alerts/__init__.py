@@ -16,11 +16,11 @@ from prometheus_client import REGISTRY
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from outrider.plugin import App, Events, hookimpl
+from outrider.plugin import App, Events, Target, hookimpl
 
 from .book import Book
 from .listen import Ear
-from .post import Post
+from .post import HELD, Post
 from .shapes import plain
 
 BOOK = Book()
@@ -39,6 +39,13 @@ class OnNow(Collector):
 
 
 REGISTRY.register(OnNow())
+
+
+@hookimpl
+def outrider_target_layers(target: Target) -> None:
+    """Know which targets hold on over a reload. It needs no layer."""
+    if target.before is not None:
+        HELD.add(target)
 
 
 @hookimpl

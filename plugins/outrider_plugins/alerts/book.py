@@ -82,11 +82,10 @@ class Book:
             self._end(alert, why)
         return bool(found)
 
-    def begin_anew(self, names: Iterable[str]) -> None:
-        """End what a new configuration knows nothing of: its breakers and retries start afresh."""
-        kept = frozenset(names)
+    def keep(self, still: Callable[[Alert], bool]) -> None:
+        """End what a new configuration knows nothing of."""
         for alert in list(self._on.values()):
-            if alert.integration not in kept or alert.kind in ("failing", "invalid-key", "breaker"):
+            if not still(alert):
                 self._end(alert, "the configuration was reloaded")
 
     def _end(self, alert: Alert, why: str) -> None:

@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Callable, Iterator
 from functools import partial
 from time import time
+from weakref import WeakSet
 
 from outrider.config import Alerts, BaseUrl, UrlRef
-from outrider.plugin import App, Field, SecretRef, field, spawn
+from outrider.plugin import App, Field, SecretRef, Target, field, spawn
 
 from . import shapes
 from .alert import Alert
@@ -17,6 +18,10 @@ from .deliver import LAST_S, Mailbox, Pace, Where
 
 #: How often Alertmanager hears of what lasts, in seconds: as Prometheus does it.
 _REFRESH_S = 60.0
+
+
+HELD: WeakSet[Target] = WeakSet()
+"""Targets of which something is known from before a reload."""
 
 
 class Post:
@@ -45,8 +50,15 @@ class Post:
 
     def reloaded(self) -> None:
         """Take up a new configuration."""
-        self._book.begin_anew(self._app.table.integrations)
+        self._book.keep(self._holds_on)
         self.renew()
+
+    def _holds_on(self, alert: Alert) -> bool:
+        """Whether what an alert is about is still there: the same account at the same place."""
+        integration = self._app.table.integrations.get(alert.integration)
+        if integration is None or integration.target not in HELD:
+            return False
+        return alert.kind != "breaker" or integration.target.config.breaker is not None
 
     def tell(self, alert: Alert) -> None:
         """Have everybody told."""

@@ -77,12 +77,11 @@ class Retry:
         self._clock = clock
         self._sleep = sleep
         self._backoff = Backoff(options)
-        self._budget = _budget(target, options.budget, clock)
-        self._failing = False
+        self._known = _known(target, options.budget, clock)
 
     def wrap(self, send: ExchangeSend) -> ExchangeSend:
         """Give the `send` that tries again."""
-        count = self._budget.request
+        count = self._known.budget.request
 
         async def retried(exchange: Exchange) -> Response:
             count()
@@ -91,7 +90,7 @@ class Retry:
             except OutriderError as error:
                 return await self._again(exchange, send, error)
             if response.meant < 400:
-                if self._failing:
+                if self._known.failing:
                     self._recovered()
                 return response
             return await self._again(exchange, send, response)
@@ -141,7 +140,7 @@ class Retry:
                 last = await self._set_aside(outcome)
                 await self._sleep(max(0.0, delay_s - (self._clock() - began)))
             except BaseException:
-                self._budget.refund(self._clock() - began)
+                self._known.budget.refund(self._clock() - began)
                 raise
             finally:
                 exchange.waited_s += self._clock() - began
@@ -152,7 +151,7 @@ class Retry:
                 outcome = error
             except OutriderError as error:
                 # It was not sent: what the app gets is what came of those that were.
-                self._budget.refund(self._clock() - began)
+                self._known.budget.refund(self._clock() - began)
                 return self._give_up(exchange, error if last is None else last, reason, final=True)
 
     @staticmethod
@@ -218,7 +217,7 @@ class Retry:
             delay_s = asked_s + min(delay_s, 0.1 * asked_s)
         if self._clock() + delay_s >= exchange.deadline:
             return None
-        if not self._budget.spend():
+        if not self._known.budget.spend():
             self._events.emit(BudgetSpent(exchange, self._target))
             return None
         return delay_s
@@ -233,7 +232,7 @@ class Retry:
         else:
             actions = on.error(outcome)
         if actions - {"pass"}:
-            self._failing = True
+            self._known.failing = True
             self._events.emit(TargetFailed(exchange, self._target, reason, actions))
         if isinstance(outcome, Response):
             if final and not exchange.in_background:
@@ -248,21 +247,32 @@ class Retry:
         raise outcome
 
     def _recovered(self) -> None:
-        if self._failing:
-            self._failing = False
+        if self._known.failing:
+            self._known.failing = False
             self._events.emit(TargetRecovered(self._target))
 
 
-_BUDGETS: WeakKeyDictionary[Target, Budget] = WeakKeyDictionary()
+class Known:
+    """What is known of a target. It outlasts a reload."""
+
+    __slots__ = ("budget", "failing")
+
+    def __init__(self, budget: Budget, *, failing: bool = False) -> None:
+        self.budget = budget
+        self.failing = failing
+        """Whether it has failed an exchange for good since its last good answer."""
 
 
-def _budget(target: Target, share: float, clock: Callable[[], float]) -> Budget:
-    """Give the budget of a target: that of the one it replaces, where the share is the same."""
-    budget = _BUDGETS.get(target.before) if target.before is not None else None
-    if budget is None or budget.share != share:
-        budget = Budget(share, clock=clock)
-    _BUDGETS[target] = budget
-    return budget
+_KNOWN: WeakKeyDictionary[Target, Known] = WeakKeyDictionary()
+
+
+def _known(target: Target, share: float, clock: Callable[[], float]) -> Known:
+    """Give what is known of the target that this one replaces; a budget of another share begins anew."""
+    known = _KNOWN.get(target.before) if target.before is not None else None
+    if known is None or known.budget.share != share:
+        known = Known(Budget(share, clock=clock), failing=known is not None and known.failing)
+    _KNOWN[target] = known
+    return known
 
 
 def keyed(send: AttemptSend, rules: Idempotency) -> AttemptSend:

@@ -31,7 +31,7 @@ auth = {{ type = "none" }}
 retry = {{ attempts = 2, base = "1ms", cap = "1ms", budget = 0 }}
 breaker = {{ failures = 50, open = "50ms" }}
 status_page = {{ feed = "{receiver}/status" }}
-on = {{ "5xx" = ["retry", "alert"], "401" = ["alert"], "403" = ["pass"] }}
+on = {{ "5xx" = ["retry", "alert"], "401" = ["alert"], "402" = ["alert"] }}
 
 [integrations.queued]
 base_url = "{url}"
@@ -188,6 +188,25 @@ def test_a_dead_job_is_told(sidecar: Sidecar, provider: FakeProvider, receiver: 
     assert re.fullmatch(
         r"job \S+ failed for good: .*; outrider jobs retry sends it again", message["alerts"][0]["text"]
     )
+
+
+def test_an_alert_outlasts_a_reload(sidecar: Sidecar, provider: FakeProvider, receiver: Receiver) -> None:
+    """It is over when the provider answers again; at once where the integration is another one now."""
+    provider.reply(401)
+    call(sidecar)
+    receiver.until_told("acme", "invalid-key", "401", "firing")
+    text = sidecar.config_path.read_text()
+    sidecar.write(text + "# another\n")
+    sidecar.until_said("was reloaded")
+    on = [one["kind"] for one in json.loads(http_get(sidecar, "/api/alerts"))["alerts"]]
+    call(sidecar)
+    receiver.until_told("acme", "invalid-key", "401", "resolved")
+    provider.reply(402)
+    call(sidecar)
+    sidecar.write(text.replace(f'base_url = "{provider.url}"', 'base_url = "http://127.0.0.1:1"', 1))
+    sidecar.until_said("the configuration was reloaded; over: failed: 402")
+
+    assert on == ["invalid-key"]
 
 
 def test_a_receiver_that_hangs_holds_up_nobody(

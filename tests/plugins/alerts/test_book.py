@@ -90,15 +90,19 @@ def test_what_nothing_ends_is_over_when_it_is_not_seen_again() -> None:
     assert timers == []
 
 
-def test_a_reload_begins_anew() -> None:
-    """Breakers and retries start afresh; what a removed integration had is over; a refused credential is not."""
+def test_what_a_new_configuration_does_not_know_is_over() -> None:
+    """Told with its reason."""
     book = Book()
-    for name, kind in (("acme", "failing"), ("acme", "credential"), ("gone", "credential")):
-        book.begin(name, kind, "x", "is wrong")
+    told = recorded(book)
+    for name in ("acme", "gone"):
+        book.begin(name, "credential", "refused", "its credential was refused")
 
-    book.begin_anew(["acme"])
+    book.keep(lambda alert: alert.integration == "acme")
 
-    assert [alert.key for alert in book.on] == [("acme", "credential", "x")]
+    assert [alert.integration for alert in book.on] == ["acme"]
+    assert [(alert.integration, alert.end) for alert, over in told if over] == [
+        ("gone", "the configuration was reloaded")
+    ]
 
 
 def test_memory_is_bounded() -> None:

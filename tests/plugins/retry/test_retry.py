@@ -269,7 +269,7 @@ async def test_our_own_refusal_of_a_retry_is_not_what_the_app_gets(refusal: Outr
 
     assert isinstance(answer, Response)
     assert (answer.status, answer.headers.get("x-should-retry"), rig.sent) == (503, "false", 2)
-    assert repr(rig.retry._budget).startswith("<Budget 0 of")
+    assert repr(rig.retry._known.budget).startswith("<Budget 0 of")
 
 
 async def test_a_failure_outlasts_our_own_refusal() -> None:
@@ -330,7 +330,7 @@ async def test_who_leaves_during_a_wait_gives_the_retry_back() -> None:
         await asyncio.gather(call, return_exceptions=True)
 
     assert rig.sent == 25
-    assert "0 of 10 retries" in repr(rig.retry._budget)
+    assert "0 of 10 retries" in repr(rig.retry._known.budget)
 
 
 async def test_an_answer_that_is_not_passed_on_is_closed() -> None:
