@@ -259,6 +259,52 @@ def test_a_401_is_replayed_once(method: str) -> None:
     assert (seen, len(login.forms), metric, attempts) == (5, 3, 3.0, 0.0)
 
 
+def test_a_body_that_is_too_long_to_be_kept_is_not_replayed() -> None:
+    """The provider's 401 goes to the app; the token is renewed all the same."""
+    login, provider = Login(), Api()
+    with (
+        FakeProvider(login) as token_server,
+        FakeProvider(provider) as api,
+        Sidecar(config(api, token_server, ""), env=SECRETS) as sidecar,
+    ):
+        ask(sidecar)
+        provider.accepts = {"t2"}
+        refused = ask(sidecar, "POST", "x" * 600_000)
+        after = ask(sidecar, "POST", "short")
+
+    assert (refused[0], after[0], len(login.forms)) == (401, 200, 2)
+
+
+def test_who_began_a_refresh_may_leave() -> None:
+    """The token that was asked for on its behalf serves those who still wait: it is asked for once."""
+    login, gate = Login(), threading.Event()
+
+    def slow(request: ReceivedRequest) -> Script:
+        gate.wait(10)
+        return login(request)
+
+    with (
+        FakeProvider(slow) as token_server,
+        FakeProvider(Api()) as api,
+        Sidecar(config(api, token_server, ""), env=SECRETS) as sidecar,
+    ):
+        leaver = HTTPConnection("127.0.0.1", sidecar.port, timeout=30)
+        leaver.request("GET", "/api/x")
+        token_server.until(lambda: len(token_server.requests) == 1)
+        leaver.close()
+        sidecar.until_said('"broken": true')
+        answers: list[tuple[int, str, str]] = []
+        stays = threading.Thread(target=lambda: answers.append(ask(sidecar)))
+        stays.start()
+        while not sidecar.metric("outrider_in_flight", integration="api"):
+            time.sleep(0.01)
+        gate.set()
+        stays.join()
+
+    assert [answer[0] for answer in answers] == [200]
+    assert (len(login.forms), len(api.requests)) == (1, 1)
+
+
 def test_a_dead_token_endpoint_is_a_503() -> None:
     """With the time to come back, and the provider is not asked without a credential."""
     login = Login()

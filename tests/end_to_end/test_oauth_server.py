@@ -122,6 +122,34 @@ def test_refresh_tokens_rotate(method: str, tmp_path: Path) -> None:
     assert (server.reused, server.counts["/token 200"], server.counts["/token 400"]) == (0, 6, 0)
 
 
+def test_a_shutdown_waits_for_a_token_under_way(tmp_path: Path) -> None:
+    """The app that began the refresh has left, and SIGTERM comes before the answer: the token is kept."""
+    auth = 'grant = "refresh_token"\nclient_id = "me"\nrefresh_token = "env:REFRESH"'
+    more = f'[server]\nlisten = "127.0.0.1:0"\nadmin = "127.0.0.1:0"\nstate_dir = "{tmp_path}/state"\n'
+    issued, gate = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        issued.set()
+        gate.wait(10)
+
+    with OAuthServer(Client("me", auth="none", grants=("refresh_token",))) as server:
+        first = server.give("me")
+        server.on_issue = hold
+        with running(server, auth, more, REFRESH=first) as sidecar:
+            leaver = http.client.HTTPConnection("127.0.0.1", sidecar.port, timeout=30)
+            leaver.request("GET", "/api/api/x")
+            assert issued.wait(10)
+            leaver.close()
+            sidecar.until_said('"broken": true')
+            threading.Timer(0.5, gate.set).start()
+            code = sidecar.stop()
+        server.revoke_access()
+        with running(server, auth, more, REFRESH=first) as sidecar:
+            status = ask(sidecar)[0]
+
+    assert (code, status, server.reused) == (0, 200, 0)
+
+
 def test_a_token_that_came_again_ends_the_family(tmp_path: Path) -> None:
     """The server revokes it all; Outrider stops, says so, and goes on once another token is given.
 
