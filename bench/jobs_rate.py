@@ -62,6 +62,8 @@ def outrider(folder: Path, port: int, url: str) -> Iterator[subprocess.Popen[byt
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
 
 
 def free_port() -> int:

@@ -71,7 +71,7 @@ class StateDir:
     def _acquire(self) -> None:
         if self._lock is not None:
             return
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(self.path)
         file = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             self._take(file)
@@ -115,3 +115,22 @@ class StateDir:
         return Unavailable(
             f"server.state_dir {self.path} cannot be used: {reason}", retry_after_s=_RETRY_AFTER_S
         )
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder (0700), and those above it, so that a power failure does not take it away again."""
+    if path.is_dir():
+        return
+    if not path.parent.is_dir():
+        make_folder(path.parent)
+    path.mkdir(mode=0o700, exist_ok=True)
+    sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Sync the names in a folder: a file may be synced, and still have none after a power failure."""
+    folder = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -15,6 +15,7 @@ from typing import BinaryIO
 from outrider.body import Body
 from outrider.plugin import BrokenBody, Generated, Whole
 from outrider.response import Content
+from outrider.state import make_folder, sync_folder
 
 from .database import StoreFailed
 
@@ -91,7 +92,7 @@ class Spool:
 
     def _write(self, piece: bytes) -> None:
         if self._file is None:
-            self._path.parent.mkdir(mode=0o700, exist_ok=True)
+            make_folder(self._path.parent)
             self._file = open(self._path, "wb")  # noqa: SIM115 - it stays open until the end of the body
             self._file.write(b"".join(self._pieces))
             self._pieces = []
@@ -103,11 +104,7 @@ class Spool:
         os.fsync(self._file.fileno())
         self._file.close()
         self._file = None
-        folder = os.open(self._path.parent, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(self._path.parent)
 
 
 async def _on_disk(work: Callable[..., None], *arguments: bytes) -> None:
