@@ -158,11 +158,16 @@ class Run:
         with self._looking:
             return process.exitcode
 
-    def _end(self, process: BaseProcess) -> int:
-        process.kill()
-        while (code := self._exit_code(process)) is None:
+    def _await_end(self, process: BaseProcess) -> int | None:
+        """Wait until a process has ended; None for one that lives, and did not answer."""
+        until = time.monotonic() + PICK_UP_S
+        while (code := self._exit_code(process)) is None and time.monotonic() < until:
             time.sleep(0.005)
         return code
+
+    def _end(self, process: BaseProcess) -> None:
+        process.kill()
+        self._await_end(process)
 
     def _next(self) -> tuple[str, int]:
         """Choose where the next process dies: every step in turn, in an order of chance."""
@@ -182,16 +187,14 @@ class Run:
                 with self._lock:
                     self.result.calls[said if said in ("200", "died") else "refused"] += 1
                 if said == "died":
-                    while (code := self._exit_code(process)) is None:
-                        time.sleep(0.005)
-                    self._died(step, code, number)
+                    self._died(step, self._await_end(process), number)
                     break
                 if said != "200":
                     self._refused(port)
                 time.sleep(0.01)
             self._end(process)
 
-    def _died(self, step: str, code: int, number: int) -> None:
+    def _died(self, step: str, code: int | None, number: int) -> None:
         with self._lock:
             if code != -signal.SIGKILL:
                 self.result.failures["ended otherwise"] += 1
