@@ -19,6 +19,7 @@ def log(event: ExchangeDone) -> None:
     """Write the line of one exchange. Times are milliseconds."""
     exchange = event.exchange
     steps = exchange.noted(STEPS)
+    overhead_s = exchange.response_s - exchange.upstream_s - exchange.waited_s
     LOG.info(
         "%s %s %s",
         exchange.method or "-",
@@ -36,6 +37,7 @@ def log(event: ExchangeDone) -> None:
                 "ms": round((monotonic() - exchange.started) * 1e3, 1),
                 "provider_ms": round(exchange.upstream_s * 1e3, 1),
                 "wait_ms": round(exchange.waited_s * 1e3, 1),
+                "overhead_ms": round(max(0.0, overhead_s) * 1e3, 1),
                 "broken": event.broken,
                 **({"steps": [step.as_json() for step in steps]} if steps else {}),
             }

@@ -19,7 +19,7 @@ retry = {{ attempts = 1 }}
 breaker = {{ failures = 1000000 }}
 """
 ENV = {"CLIENT_TOKEN": "client-s3cret", "PROVIDER_KEY": "provider-s3cret"}
-NUMBERS = {"ms", "provider_ms", "wait_ms"}
+NUMBERS = {"ms", "overhead_ms", "provider_ms", "wait_ms"}
 
 
 @pytest.fixture(scope="module")

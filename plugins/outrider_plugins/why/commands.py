@@ -111,7 +111,8 @@ def line_of(call: dict[str, Any]) -> Text:
         return Text(f"... {call['left_out']} calls came too fast to be shown", "yellow")
     status = call["status"]
     colour = "red" if status >= 500 or not status else "yellow" if status >= 400 else "green"
-    line = Text(call["at"][11:23] + " ", "dim")
+    line = Text()  # a style of its own would lie below all that follow
+    line.append(call["at"][11:23] + " ", "dim")
     line.append(f"{status or 'left':>4} ", colour)
     line.append(f"{call['integration']} ", "bold")
     line.append(escaped(f"{call['method'] or '-'} {call['path'] or '-'} "))

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from outrider.testing import FakeProvider, Sidecar
+from outrider_plugins.why.commands import line_of
 
 CONFIG = """
 [server]
@@ -101,7 +102,7 @@ def test_a_call_is_told_step_by_step(sidecar: Sidecar, provider: FakeProvider, t
         "of that up to the head: the provider N ms, waiting on purpose N ms, Outrider N ms",
     ]
     assert from_log[0] == 0
-    assert plain(from_log[1])[2:-1] == told[2:-1]
+    assert plain(from_log[1])[2:] == told[2:]
     assert "s3cret" not in out + from_log[1]
 
 
@@ -191,3 +192,27 @@ def test_the_admin_gives_the_same_as_json(sidecar: Sidecar) -> None:
 
     assert (told["integration"], told["status"], told["attempts"], told["steps"]) == ("acme", 200, 1, [])
     assert told["ms"] >= told["provider_ms"]
+
+
+def test_a_line_of_tail_has_its_colours() -> None:
+    """Each part its own, on no ground: what went wrong stands out."""
+    call = {
+        "at": "2026-11-25T12:00:00.123+00:00",
+        "integration": "acme",
+        "method": "GET",
+        "path": "/x",
+        "ms": 7.5,
+    }
+    line = line_of({**call, "status": 503, "attempts": 2, "wait_ms": 3.1, "broken": False, "id": "1-2"})
+
+    assert str(line) == "12:00:00.123  503 acme GET /x 7.5 ms 2 attempts waited 3.1 ms 1-2"
+    assert line.style == ""
+    assert [str(span.style) for span in line.spans] == [
+        "dim",
+        "red",
+        "bold",
+        "cyan",
+        "yellow",
+        "yellow",
+        "dim",
+    ]
