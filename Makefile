@@ -12,10 +12,10 @@ help: ## List the targets
 run: $(VENV)/run ## Serve config.toml on http://127.0.0.1:8080
 	$(BIN)/outrider run
 
-# Most tests wait for programs that start, so there are more workers than cores; a file stays with one.
 example: $(VENV)/run ## An order service that goes on while its payment provider is down
 	$(BIN)/python examples/orders.py
 
+# Most tests wait for programs that start, so there are more workers than cores; a file stays with one.
 test: $(VENV)/dev ## Run every test but the long groups
 	$(BIN)/python -m pytest -q -m "not long" -n 4 --dist loadfile
 
