@@ -67,6 +67,22 @@ def test_the_page_shows_the_integrations(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
+def test_the_page_shows_jobs(tmp_path: Path) -> None:
+    """How many wait, and how many are dead letters."""
+    with FakeProvider() as provider, Sidecar(TROUBLE.format(url=provider.url)) as sidecar:
+        provider.reply(400)
+        for headers in ({}, {"Outrider-Not-Before": "1h"}, {"Outrider-Not-Before": "1h"}):
+            request = urllib.request.Request(
+                f"{sidecar.url}/acme/x", b"", {"Prefer": "respond-async", **headers}
+            )
+            urllib.request.urlopen(request)
+        sidecar.until_said("failed for good")
+        dom = rendered(sidecar, tmp_path)
+
+    assert '<td class="number bad">2<span class="more">1 failed</span></td>' in dom
+
+
+@pytest.mark.long
 def test_the_page_shows_trouble(tmp_path: Path) -> None:
     """Alerts, an open breaker, and what the provider's status page says."""
     with FakeProvider() as provider, Sidecar(TROUBLE.format(url=provider.url)) as sidecar:

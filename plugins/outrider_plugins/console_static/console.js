@@ -29,7 +29,17 @@ function perSecond(now, integration) {
   return rate >= 10 ? rate.toFixed(0) : rate.toFixed(1);
 }
 
-function show(now) {
+function waiting(td, jobs) {
+  const states = jobs || {};
+  td.textContent = (states.queued || 0) + (states.sending || 0) + (states.parked || 0);
+  if (states.parked) more(td, `${states.parked} parked`);
+  if (states.failed) {
+    td.classList.add("bad");
+    more(td, `${states.failed} failed`);
+  }
+}
+
+function show(now, jobs) {
   const fresh = document.createElement("tbody");
   for (const one of now.integrations) {
     const row = fresh.insertRow();
@@ -52,6 +62,7 @@ function show(now) {
     cell(row, traffic.mean_ms === null ? "–" : traffic.mean_ms, "number");
     const used = one.limit_used;
     cell(row, typeof used === "number" ? `${Math.round(100 * used)} %` : "–", used >= 0.8 ? "number bad" : "number");
+    waiting(cell(row, "", "number"), jobs.counts[one.name]);
   }
   rows.replaceChildren(...fresh.rows);
   const trouble = now.draining ? "shutting down" : now.config_ok ? "" : "the file on disk was refused: see the log";
@@ -80,8 +91,9 @@ async function ask(path) {
 
 async function refresh() {
   try {
-    const [integrations, on] = await Promise.all([ask("api/integrations"), ask("api/alerts")]);
-    show(integrations);
+    const asked = ["api/integrations", "api/alerts", "api/jobs?limit=1"].map(ask);
+    const [integrations, on, jobs] = await Promise.all(asked);
+    show(integrations, jobs);
     warn(on);
   } catch (error) {
     about.textContent = `Outrider does not answer (${error.message})`;
