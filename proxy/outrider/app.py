@@ -118,6 +118,9 @@ class App:
             try:
                 if new is None:
                     raise StartError("\n".join(str(problem) for problem in compiled.problems))
+                if not compiled.loaded.text.strip():
+                    # An editor that is not done yet, or a full disk: nobody stops everything in this way.
+                    raise StartError(f"{self._path}:1: is empty; to run without integrations, restart")
                 await self._open_listeners(new.config)
             except StartError as error:
                 for line in str(error).splitlines():

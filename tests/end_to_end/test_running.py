@@ -89,6 +89,17 @@ def test_a_bad_file_leaves_the_old_configuration() -> None:
             sidecar.until_said("base_ulr")
             assert _get(sidecar.port, "/one/x")[0] == 200
             assert sidecar.metric("outrider_config_ok") == 0
+            for number, (said, spoil) in enumerate(
+                {
+                    "there is no such file": lambda: sidecar.config_path.unlink(),
+                    "is empty": lambda: sidecar.config_path.write_text("\n"),
+                    "is not UTF-8 text": lambda: sidecar.config_path.write_bytes(b"\xff"),
+                }.items()
+            ):
+                spoil()
+                sidecar.signal(signal.SIGHUP)
+                sidecar.until_said(said)
+                assert _get(sidecar.port, f"/one/{number}")[0] == 200
             sidecar.write(good + CONFIG.format(name="two", url=provider.url, token="env:TEST_TOKEN"))
             sidecar.until_said("was reloaded: one, two")
 
