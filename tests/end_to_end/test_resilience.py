@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -207,6 +208,34 @@ def test_an_error_whose_body_stalls_is_not_waited_for() -> None:
 
     assert (answer.status, took_s < 3) == (200, True)
     assert (late.status, late.body) == (503, b"it is out")
+
+
+def test_what_is_configured_and_what_was_told_stand_side_by_side() -> None:
+    """At `/api/integrations`: an observed limit stops nothing and counts, and the provider's own holds the next call."""
+    limits = (
+        'limits = [{ rate = "1/m", burst = 1, observe = true }, { concurrency = 9, endpoints = ["POST /y"] }]'
+    )
+    told = {
+        "x-ratelimit-limit-requests": "60",
+        "x-ratelimit-remaining-requests": "1",
+        "x-ratelimit-reset-requests": "6m0s",
+    }
+    with FakeProvider() as provider, Sidecar(config(provider, FAST, limits)) as sidecar:
+        statuses = [ask(sidecar).status for _ in range(2)]
+        provider.reply(200, b"", told)
+        statuses += [ask(sidecar).status for _ in range(3)]
+        page = f"{sidecar.admin_url}/api/integrations"
+        with urllib.request.urlopen(page) as answer:
+            shown = json.load(answer)["integrations"][0]["limits"]
+
+    assert statuses == [200, 200, 200, 200, 429]  # the one that was left, and then none
+    assert [(one["limit"], one["observe"], one["would_have_limited"]) for one in shown["configured"]] == [
+        ("1/m", True, 3),
+        ("concurrency 9", False, 0),
+    ]
+    (learned,) = shown["learned"]
+    assert (learned["name"], learned["limit"], learned["remaining"]) == ("requests", 60, 0)
+    assert 350 < learned["resets_s"] <= 360
 
 
 def test_a_reload_forgets_nothing() -> None:
