@@ -11,10 +11,12 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
-from xml.etree import ElementTree
+from typing import TYPE_CHECKING, Any
 
 from outrider.plugin import Incident
+
+if TYPE_CHECKING:
+    from xml.etree import ElementTree
 
 #: Characters of a title that are kept: it comes from elsewhere, and goes into answers and alerts.
 _LONGEST = 160
@@ -50,7 +52,7 @@ def read(shape: str, body: bytes, now: float) -> Incident | None:
             return _worst(_news(_xml(body), now))
         said = _json(body)
         return _worst(_statuspage(said) if shape == "statuspage" else _vendor(said))
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, ElementTree.ParseError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, SyntaxError) as error:
         raise Unreadable(f"not in the shape '{shape}' ({type(error).__name__})") from None
 
 
@@ -61,6 +63,8 @@ def _json(body: bytes) -> Any:
 def _xml(body: bytes) -> ElementTree.Element:
     if b"<!DOCTYPE" in body or b"<!ENTITY" in body:
         raise ValueError("a feed needs no document type, and entities can grow without end")
+    from xml.etree import ElementTree  # 0.8 MB that only a failing provider with a feed needs
+
     return ElementTree.fromstring(body)  # noqa: S314 - without a document type there is nothing to expand
 
 

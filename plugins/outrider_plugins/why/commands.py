@@ -13,14 +13,13 @@ from urllib.parse import quote, urlencode
 import click
 from rich.console import Console
 from rich.live import Live
+from rich.table import Table
 from rich.text import Text
 
 from outrider.commands import Running, config_option
 from outrider.errors import StartError
 from outrider.logs import escaped
 from outrider.registry import Registry
-
-from .top import table
 
 #: Jobs that are not over.
 _WAITING = ("queued", "sending", "parked")
@@ -153,3 +152,30 @@ def _told(running: Running) -> tuple[dict[str, Any], dict[str, int]]:
     with running.get("/api/jobs?limit=1") as response:
         counts = json.load(response)["counts"]
     return told, {name: sum(states.get(one, 0) for one in _WAITING) for name, states in counts.items()}
+
+
+def table(told: dict[str, Any], jobs: dict[str, int]) -> Table:
+    """Make the table of `outrider top`."""
+    made = Table(box=None, header_style="bold", title=f"the last {told['over_s']:g} s", title_justify="left")
+    made.add_column("integration")
+    for column in ("req/s", "errors", "p50", "p99", "in flight", "limit used", "breaker", "jobs"):
+        made.add_column(column, justify="right")
+    for one in told["integrations"]:
+        used = one["limit_used"]
+        breaker = {None: "–", True: "[red]open[/red]", False: "closed"}[one["breaker"]]
+        made.add_row(
+            one["integration"],
+            f"{one['rate']:g}",
+            f"[red]{one['errors']}[/red]" if one["errors"] else "0",
+            _ms(one["p50_ms"]),
+            _ms(one["p99_ms"]),
+            str(one["in_flight"]),
+            "–" if used is None else f"[red]{used:.0%}[/red]" if used >= 0.8 else f"{used:.0%}",
+            breaker,
+            str(jobs.get(one["integration"], 0)),
+        )
+    return made
+
+
+def _ms(value: float | None) -> str:
+    return "–" if value is None else f"{value:g} ms"
