@@ -27,7 +27,7 @@ class Running:
     """The sidecar with an integration for each SDK, the fake provider, and one for its further origins."""
 
     def __init__(self, sdks: Iterable[type[Sdk]]) -> None:
-        self._sdks = {sdk.provider: sdk for sdk in sdks}
+        self._sdks = {sdk.integration: sdk for sdk in sdks}
         self._providers = load_plugins().providers
         self.fake = FakeProvider()
         self.further = FakeProvider()
@@ -75,7 +75,7 @@ class Running:
         listen = 'listen = "127.0.0.1:0"' if sdk.own_listener else ""
         path = urlsplit(facts.base_url or "").path.rstrip("/")
         return f"""
-[integrations.{sdk.provider}]
+[integrations.{sdk.integration}]
 provider = "{sdk.provider}"
 base_url = "{self.fake.url}{path}"
 hosts = {{ {hosts} }}

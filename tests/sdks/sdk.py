@@ -26,6 +26,8 @@ class Sdk:
     """One SDK with its provider. `call` is one call that reads; the claims below are made of it."""
 
     provider: ClassVar[str]
+    integration: ClassVar[str]
+    """Its name in the file: the provider's, unless several classes are of one."""
     auth: ClassVar[str] = ""
     """The integration's `auth` table as TOML, without its braces, where the provider's `secrets` do not make it."""
     policy: ClassVar[str] = POLICY
@@ -50,6 +52,7 @@ class Sdk:
 
     def __init_subclass__(cls) -> None:
         if "provider" in vars(cls):
+            cls.integration = vars(cls).get("integration", cls.provider)
             cls.known.append(cls)
 
     # What a subclass says
@@ -109,8 +112,8 @@ class Sdk:
         """The SDK, connected; afterwards: all that the provider saw came through us, with our credential."""
         self.running, self.facts = running, running.facts(self.provider)
         running.clear(self._answer)
-        line = self.facts.sdk_setup.replace("{url}", running.url(self.provider))
-        client = self.connect(line.replace("{own_url}", running.own_url(self.provider)))
+        line = self.facts.sdk_setup.replace("{url}", running.url(self.integration))
+        client = self.connect(line.replace("{own_url}", running.own_url(self.integration)))
         yield client
         self.close(client)
         problems = running.fake.problems + running.further.problems

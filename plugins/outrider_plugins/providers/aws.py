@@ -40,6 +40,7 @@ _REFUSED = frozenset(
         "UnrecognizedClientException",
     )
 )
+_BEDROCK = ("converse", "converse-stream", "invoke", "invoke-with-response-stream", "count-tokens")
 _NOT_READ = frozenset(("RequestTimeout", "RequestTimeoutException"))
 _XML_CODE = re.compile(r"<Code>([A-Za-z0-9.]{1,100})</Code>")
 
@@ -81,10 +82,10 @@ class Aws(Provider):
             as_of="2026-11-23",
         ),
     }
-    # Bedrock: a second answer costs money, and changes nothing.
-    safe_calls = tuple(
-        f"POST /model/{{model}}/{call}"
-        for call in ("converse", "converse-stream", "invoke", "invoke-with-response-stream", "count-tokens")
+    # A second answer of Bedrock costs money, and changes nothing; SES lists by a POST.
+    safe_calls = (
+        *(f"POST /model/{{model}}/{call}" for call in _BEDROCK),
+        "POST /v2/email/list-identities",
     )
 
     error = {"__type": "{code}", "message": "{message}"}
