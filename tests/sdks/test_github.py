@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import pytest
 from github import Auth, Github, GithubException
 
 from outrider.testing import reply
+from sdks.running import ATTEMPTS
 from sdks.sdk import Answer, Pages, Sdk, paged
 
 
@@ -55,6 +57,15 @@ class TestGitHub(Pages, Sdk):
         issue = next(iter(client.get_repo("ada/engine").get_issues()))
         issue.edit(title="more")
         assert (self.requests[-1].method, self.requests[-1].target) == ("PATCH", "/repos/ada/engine/issues/1")
+
+    def test_its_own_retries_end_with_a_429(self, client: Github) -> None:
+        """Left at its defaults it would try eleven times, each time three of ours."""
+        self.call(client)
+        self._always(reply(429, {"message": "slow down"}, {"Retry-After": "0"}))
+        self.running.fake.requests.clear()
+        with pytest.raises(GithubException):
+            Github(auth=Auth.Token("x"), base_url=self.running.url("github")).get_user().login  # noqa: B018
+        assert len(self.requests) == ATTEMPTS
 
     def test_an_asset_goes_to_the_host_of_uploads(self, client: Github, tmp_path: Any) -> None:
         """The URL of the upload is in the release."""

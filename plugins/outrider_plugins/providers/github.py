@@ -60,6 +60,8 @@ class GitHub(Provider):
         Sign(403, words=("rate limit exceeded", "secondary rate limit")),
     )
     safe_calls = ("POST /markdown", "POST /markdown/raw")
+    # It tries a 429 again ten times where there is one, and not once where there is none.
+    sdk_obeys_retry_after = True
 
     error = {
         "message": "{message}",
@@ -75,6 +77,7 @@ class GitHub(Provider):
     )
     sdk = "PyGithub"
     sdk_setup = 'Github(auth=Auth.Token("x"), base_url="{url}", retry=None)'
+    sdk_note = "Without `retry=None` it tries a 5xx, and a 403 that is a limit, ten times again."
 
     def retry_after(self, response: Response) -> float | None:
         """Give a minute for a secondary limit that says nothing itself."""
