@@ -166,6 +166,7 @@ class App:
         """Apply to the listeners that stay open what may have changed."""
         for listener in self.listeners:
             listener.admit_users()
+            listener.heads.forget()
         if self._tls is not None:
             try:
                 listening_context(config, self._tls)

@@ -90,6 +90,10 @@ class Heads:
             return None
         return head, data[end:]
 
+    def forget(self) -> None:
+        """Forget all: each holds on to the table that let it in, and to what the app sent as its token."""
+        self._known.clear()
+
     def remember(self, data: bytes, message: RawRequestMessage) -> Head:
         """Give the head of a message that `data` has all of, and remember it where only a body can follow."""
         head = Head(message)

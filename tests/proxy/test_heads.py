@@ -161,6 +161,15 @@ async def test_only_a_whole_request_is_known() -> None:
     assert heads.find(POST + b"1234567890") is None
 
 
+async def test_heads_are_forgotten() -> None:
+    """With the configuration that let them in."""
+    heads = Heads()
+    await carried([GET], heads)
+    heads.forget()
+
+    assert heads.find(GET) is None
+
+
 async def test_heads_do_not_pile_up() -> None:
     """However many an app has."""
     heads = Heads()
