@@ -36,13 +36,27 @@ KINDS = {
 class Alert:
     """One run of the same trouble. Times are seconds since the epoch."""
 
-    __slots__ = ("end", "ended", "incident", "integration", "kind", "reason", "said", "seen", "since", "text")
+    __slots__ = (
+        "end",
+        "ended",
+        "id",
+        "incident",
+        "integration",
+        "kind",
+        "reason",
+        "said",
+        "seen",
+        "since",
+        "text",
+    )
 
-    def __init__(self, key: Key, text: str, since: float) -> None:
+    def __init__(self, key: Key, text: str, since: float, id: str = "") -> None:
         self.integration, self.kind, self.reason = key
         self.text = text
         """What is wrong, on one line, without the integration's name."""
         self.since = self.seen = since
+        self.id = id
+        """The exchange that began it, for `outrider why`; "" where it was none."""
         self.ended: float | None = None
         self.end = ""
         """By what it is over."""

@@ -52,8 +52,13 @@ class Book:
         """Those that are on and were told."""
         return [alert for alert in self._on.values() if alert.said]
 
-    def begin(self, name: str, kind: str, reason: str, text: str, target: Target | None = None) -> None:
-        """Take in a sign of trouble: it begins an alert, or is one more of an alert that is on."""
+    def begin(
+        self, name: str, kind: str, reason: str, text: str, target: Target | None = None, id: str = ""
+    ) -> None:
+        """Take in a sign of trouble: it begins an alert, or is one more of an alert that is on.
+
+        With a `target` the status page of its provider is looked at first. `id` is the exchange's.
+        """
         key = (name, kind, reason)
         alert, now = self._on.get(key), self._now()
         if alert is not None:
@@ -61,7 +66,7 @@ class Book:
             return
         if len(self._on) >= _MOST:
             return
-        alert = self._on[key] = Alert(key, REDACTOR.clean(text)[:_LONGEST], now)
+        alert = self._on[key] = Alert(key, REDACTOR.clean(text)[:_LONGEST], now, id)
         quiet_s = KINDS[kind].quiet_s
         if quiet_s is not None:
             self._expire(alert, quiet_s)

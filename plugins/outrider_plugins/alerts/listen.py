@@ -75,14 +75,15 @@ class Ear:
         """A target failed an exchange for good, and `on` says `alert` of it."""
         if "alert" not in event.actions:
             return
-        target, reason = event.target, event.reason
+        target, reason, id = event.target, event.reason, event.exchange.id
         if reason == "401":
             if self._flaps[target.name].is_news(self._clock()):
                 text = "failed: 401, its key is not accepted"
-                self._book.begin(target.name, "invalid-key", reason, text)
+                self._book.begin(target.name, "invalid-key", reason, text, id=id)
         else:
             own = reason.startswith("4") or reason == "limited"  # the provider is not what is wrong
-            self._book.begin(target.name, "failing", reason, f"failed: {reason}", None if own else target)
+            text = f"failed: {reason}"
+            self._book.begin(target.name, "failing", reason, text, None if own else target, id)
 
     def recovered(self, event: TargetRecovered) -> None:
         """It answers again."""
@@ -124,20 +125,21 @@ class Ear:
     def budget_spent(self, event: BudgetSpent) -> None:
         """Retries are refused, for the provider's good."""
         text = "its retry budget is spent: what fails is not tried again"
-        self._book.begin(event.target.name, "budget", "spent", text)
+        self._book.begin(event.target.name, "budget", "spent", text, id=event.exchange.id)
 
     def delivered(self, event: JobDelivered) -> None:
         """A job was delivered, or is dead, or is tried again, which is no trouble yet."""
         if event.state == "failed":
             text = f"job {event.id} failed for good: {event.reason}; outrider jobs retry sends it again"
-            self._book.begin(event.integration, "job", "failed", text)
+            self._book.begin(event.integration, "job", "failed", text, id=event.exchange_id)
 
     def deprecated(self, event: DeprecatedCall) -> None:
         """Somebody still calls what should be called no longer."""
         exchange = event.exchange
         who = f"client '{exchange.client}'" if exchange.client else "somebody"
         text = f"it is deprecated, and {who} still calls it"
-        self._book.begin(exchange.integration.name, "deprecated", exchange.client or "any", text)
+        reason = exchange.client or "any"
+        self._book.begin(exchange.integration.name, "deprecated", reason, text, id=exchange.id)
 
     def limit_nearly_used(self, event: LimitNearlyUsed) -> None:
         """Little is left of a limit of the provider's."""

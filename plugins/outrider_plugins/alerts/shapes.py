@@ -18,7 +18,8 @@ def generic(alerts: Iterable[Alert]) -> bytes:
 
     ```json
     {"alerts": [{"status": "firing", "integration": "stripe", "kind": "failing", "reason": "503",
-      "severity": "critical", "text": "failed: 503", "incident": "", "starts_at": "...", "ends_at": null}]}
+      "severity": "critical", "text": "failed: 503", "incident": "", "outrider_id": "...",
+      "starts_at": "...", "ends_at": null}]}
     ```
     """
     return _json({"source": "outrider", "instance": gethostname(), "alerts": [plain(one) for one in alerts]})
@@ -34,6 +35,7 @@ def plain(alert: Alert) -> dict[str, object]:
         "severity": alert.severity,
         "text": alert.text,
         "incident": alert.incident,
+        "outrider_id": alert.id,
         "starts_at": _date(alert.since),
         "ends_at": None if alert.ended is None else _date(alert.ended),
     }
@@ -47,9 +49,9 @@ def slack(alerts: Iterable[Alert]) -> bytes:
 def _line(alert: Alert) -> str:
     if alert.ended is None:
         sign = ":red_circle:" if alert.severity == "critical" else ":large_yellow_circle:"
-        return f"{sign} *{_escaped(alert.integration)}* {_escaped(alert.text)}" + (
-            f"\n> its provider says: {_escaped(alert.incident)}" if alert.incident else ""
-        )
+        why = f" (`outrider why {alert.id}`)" if alert.id else ""
+        says = f"\n> its provider says: {_escaped(alert.incident)}" if alert.incident else ""
+        return f"{sign} *{_escaped(alert.integration)}* {_escaped(alert.text)}{why}{says}"
     after = _span(alert.ended - alert.since)
     name, text = _escaped(alert.integration), _escaped(alert.text)
     return f":large_green_circle: RESOLVED after {after}: *{name}* {_escaped(alert.end)} ({text})"
@@ -66,6 +68,7 @@ def alertmanager(alerts: Iterable[Alert], now: float) -> bytes:
 
 
 def _for_alertmanager(alert: Alert, now: float) -> dict[str, object]:
+    annotations = {"summary": alert.line, "incident": alert.incident, "outrider_id": alert.id}
     return {
         "labels": {
             "alertname": f"Outrider{KINDS[alert.kind].title}",
@@ -74,7 +77,7 @@ def _for_alertmanager(alert: Alert, now: float) -> dict[str, object]:
             "severity": alert.severity,
             "instance": gethostname(),
         },
-        "annotations": {"summary": alert.line, **({"incident": alert.incident} if alert.incident else {})},
+        "annotations": {name: text for name, text in annotations.items() if text},
         "startsAt": _date(alert.since),
         "endsAt": _date(now + ENDS_S if alert.ended is None else alert.ended),
     }

@@ -134,13 +134,14 @@ def test_an_outage_is_told_and_its_end(sidecar: Sidecar, provider: FakeProvider,
     assert fired["alerts"][0]["severity"] == "critical"
     assert resolved["alerts"][0]["ends_at"] >= fired["alerts"][0]["starts_at"]
     assert [message["text"] for message in receiver.told(f"/services/{SECRET}")] == [
-        ":red_circle: *acme* failed: 503\n> its provider says: Errors &amp; more (major)",
+        f":red_circle: *acme* failed: 503 (`outrider why {fired['alerts'][0]['outrider_id']}`)\n> its provider says: Errors &amp; more (major)",
         ":large_green_circle: RESOLVED after 0 s: *acme* answers again (failed: 503)",
     ]
     (on,), (off,) = receiver.told("/api/v2/alerts")
     assert on["labels"]["alertname"] == "OutriderFailing"
     assert on["labels"]["integration"] == "acme"
     assert off["labels"] == on["labels"]
+    assert on["annotations"]["outrider_id"] == fired["alerts"][0]["outrider_id"]
     assert on["endsAt"] > off["endsAt"] > off["startsAt"] == on["startsAt"]
     assert {
         field
