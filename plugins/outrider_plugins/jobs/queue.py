@@ -43,6 +43,7 @@ class Queue:
         self._lanes: dict[str, Lane] = {}
         self._parked: set[str] = set()
         self._swept = False
+        self._sweeping: asyncio.Task[None] | None = None
         self._watchers: dict[str, list[asyncio.Future[None]]] = {}
         self.to_tell = asyncio.Event()
         """Set when a job has ended of which an app may want to be told."""
@@ -68,8 +69,9 @@ class Queue:
             upkeep = [spawn(clean(self), name="jobs-clean"), spawn(tell(self), name="jobs-callbacks")]
             yield
         finally:
-            for task in upkeep:
-                task.cancel()
+            for task in (*upkeep, self._sweeping):
+                if task is not None:
+                    task.cancel()
             by = app.stop_by or monotonic()
             await asyncio.gather(*(lane.stop(by) for lane in self._lanes.values()))
             self._lanes.clear()
@@ -92,7 +94,7 @@ class Queue:
         await opening()
         if not self._swept:
             self._swept = True
-            await store.sweep(found)
+            self._sweeping = spawn(store.sweep(found), name="jobs-sweep")
             await self.refresh()
 
     async def existing(self) -> Store | None:

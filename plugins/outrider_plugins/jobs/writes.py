@@ -102,16 +102,17 @@ async def settle(connection: Connection, outcomes: list[Outcome]) -> list[None]:
             for one in outcomes
         ],
     )
-    kept = [(one.seq, one.response) for one in outcomes if one.response is not None]
-    await connection.executemany(
-        "INSERT OR REPLACE INTO responses VALUES (?, ?, ?, ?, ?)",
-        [(seq, kept.status, kept.fields, kept.body, kept.size) for seq, kept in kept],
-    )
     ended = [(one.seq,) for one in outcomes if one.state != QUEUED]
-    await connection.executemany(_ADVANCE, ended)
-    await connection.executemany(
-        "DELETE FROM requests WHERE seq = ?", [(one.seq,) for one in outcomes if one.state == DONE]
-    )
+    if ended:
+        kept = [(one.seq, one.response) for one in outcomes if one.response is not None]
+        await connection.executemany(
+            "INSERT OR REPLACE INTO responses VALUES (?, ?, ?, ?, ?)",
+            [(seq, kept.status, kept.fields, kept.body, kept.size) for seq, kept in kept],
+        )
+        await connection.executemany(_ADVANCE, ended)
+        await connection.executemany(
+            "DELETE FROM requests WHERE seq = ?", [(one.seq,) for one in outcomes if one.state == DONE]
+        )
     return [None] * len(outcomes)
 
 

@@ -97,6 +97,21 @@ def test_a_graceful_stop_lets_a_delivery_end(provider: FakeProvider, tmp_path: P
     assert (job["state"], job["attempts"], len(provider.requests)) == ("done", 1, 1)
 
 
+def test_what_could_not_be_sent_later_is_not_queued(provider: FakeProvider, tmp_path: Path) -> None:
+    """`queue` with auth type `pass` is a problem with its line: the app's credential would be stored."""
+    (tmp_path / "config.toml").write_text(
+        f'[integrations.a]\nbase_url = "{provider.url}"\nauth = {{ type = "pass" }}\n'
+        '[integrations.a.on]\n"429" = ["queue"]\n'
+    )
+    said = subprocess.run(
+        [sys.executable, "-m", "outrider", "check"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+    assert said.returncode == 2
+    assert "config.toml:5: integrations.a.on.429: " in said.stdout
+    assert 'auth type "pass"' in said.stdout
+
+
 def test_a_second_process_is_refused(provider: FakeProvider, tmp_path: Path) -> None:
     """In words that name the directory and the process; the first one goes on."""
     text = config(provider, tmp_path / "state")
@@ -196,7 +211,7 @@ def test_a_directory_that_cannot_be_made(provider: FakeProvider, tmp_path: Path)
         location = app.enqueue("/acme/x")
         state = app.job(location, wait=5)["state"]
 
-        assert "cannot be used: not a directory" in sidecar.stderr
+        assert "cannot be used: file exists" in sidecar.stderr
     assert (refusal.status, live.status, state) == (503, 200, "done")
 
 
