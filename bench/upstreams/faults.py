@@ -50,11 +50,13 @@ class FaultyProvider:
 
     async def close(self) -> None:
         """Stop to listen, and drop every connection."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        server, self._server = self._server, None
+        if server is not None:
+            server.close()
         for writer in list(self._open):
             writer.transport.abort()  # type: ignore[attr-defined]
+        if server is not None:
+            await server.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._open.add(writer)
