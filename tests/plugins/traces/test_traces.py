@@ -216,3 +216,16 @@ def test_what_is_wrong_is_said_at_check(tmp_path: Path) -> None:
     assert "config.toml:2: traces.sample: must be" in wrong.stdout
     assert "config.toml:3: traces.headers.Authorization: a literal secret is refused" in wrong.stdout
     assert idle.stdout.startswith("config.toml:4: integrations.a.traces: does nothing without [traces]")
+
+
+def test_without_the_extra_it_is_said_at_check(tmp_path: Path) -> None:
+    """With what to install; the API alone, which other packages bring along, is not enough."""
+    (tmp_path / "opentelemetry").mkdir()
+    (tmp_path / "opentelemetry" / "__init__.py").touch()
+    (tmp_path / "config.toml").write_text('[traces]\nendpoint = "http://127.0.0.1:4318/v1/traces"\n')
+    command = [sys.executable, "-m", "outrider", "check"]
+    env = {"PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 2
+    assert done.stdout == "config.toml:1: traces: needs an extra; pip install 'outrider[otel]'\n"
