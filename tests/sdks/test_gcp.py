@@ -24,6 +24,11 @@ class TestGoogleCloud(Pages, Sdk):
     def routes(self) -> dict[str, Answer]:
         return {
             "GET /storage/v1/b/b": {"name": "b"},
+            "GET /storage/v1/b/b/o/k": {
+                "name": "k",
+                "mediaLink": f"{self.host}/download/storage/v1/b/b/o/k?generation=1&alt=media",
+            },
+            "GET /download/storage/v1/b/b/o/k": reply(200, b"hello"),
             "GET /storage/v1/b/b/o": paged(
                 "pageToken",
                 {"": {"items": [{"name": "a"}], "nextPageToken": "p2"}, "p2": {"items": [{"name": "c"}]}},
@@ -47,6 +52,13 @@ class TestGoogleCloud(Pages, Sdk):
 
     def page(self, client: storage.Client) -> None:
         assert [each.name for each in client.list_blobs("b")] == ["a", "c"]
+
+    def test_an_object_is_downloaded_through_us(self, client: storage.Client) -> None:
+        """Its metadata say where; a download keeps the coding that the SDK asks for."""
+        assert client.bucket("b").get_blob("k").download_as_bytes() == b"hello"
+        download = self.requests[-1]
+        assert download.target == "/download/storage/v1/b/b/o/k?generation=1&alt=media"
+        assert "gzip" in (download.header("Accept-Encoding") or "")
 
     def test_a_resumable_upload_stays_with_us(self, client: storage.Client) -> None:
         """The session is at the `Location` of the first answer."""

@@ -5,11 +5,11 @@ from typing import Any
 from mailgun.client import Client
 from mailgun.config import RetryPolicy
 
-from outrider.testing import reply
-from sdks.sdk import Answer, Sdk
+from outrider.testing import ReceivedRequest, reply
+from sdks.sdk import Answer, Pages, Sdk, query_of
 
 
-class TestMailgun(Sdk):
+class TestMailgun(Pages, Sdk):
     provider = "mailgun"
     names = {"Client": Client, "RetryPolicy": RetryPolicy}
     secret = "api:the-real-key"
@@ -20,6 +20,7 @@ class TestMailgun(Sdk):
         return {
             "GET /v4/domains": {"items": [{"name": "b.example"}], "total_count": 1},
             "GET /v3/domains": {"items": [{"name": "b.example"}], "total_count": 1},
+            "GET /v3/b.example/events": self._events,
             "POST /v3/b.example/messages": {"id": "<m1>", "message": "Queued. Thank you."},
         }
 
@@ -30,6 +31,17 @@ class TestMailgun(Sdk):
         answer = client.domains.get()
         assert answer.status_code >= 400
         assert answer.json()["message"]
+
+    def _events(self, request: ReceivedRequest) -> dict[str, Any]:
+        last = query_of(request).get("page") == "p2"
+        paging = {} if last else {"next": f"{self.host}/v3/b.example/events?page=p2"}
+        return {"items": [{"id": "e2" if last else "e1"}], "paging": paging}
+
+    def page(self, client: Client) -> None:
+        """The SDK reads of the next page's URL what differs; an app may ask for it as it stands."""
+        assert [each["id"] for each in client.events.stream(domain="b.example")] == ["e1", "e2"]
+        following = client.events.get(domain="b.example").json()["paging"]["next"]
+        assert following == f"{self.running.url('mailgun')}/v3/b.example/events?page=p2"
 
     def test_a_mail_is_sent_once(self, client: Client) -> None:
         """After a limit it goes out; a 500 may have taken it, so the app is told at once."""

@@ -18,7 +18,7 @@ class AzureOpenAI(Provider):
     documentation = "https://learn.microsoft.com/azure/ai-foundry/openai/reference"
     source = _LIMITS
     as_of = "2026-11-23"
-    unsure = ("error", "limit_headers", "safe_calls", "probe")
+    unsure = ("error", "limit_headers", "safe_calls", "probe", "url_headers")
     timeout = {"response": 600.0, "idle": 600.0, "total": 600.0}
 
     auth = {"type": "header", "name": "api-key"}
@@ -45,6 +45,7 @@ class AzureOpenAI(Provider):
     )
 
     error = {"error": {"code": "{code}", "message": "{message}"}}
+    url_headers = ("Operation-Location",)
     operations = {CHAT: AzureChat()}
     status_page = StatusPage(
         "https://azure.status.microsoft",

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from outrider.plugin import Plan, Published, Sign, StatusPage
+from outrider.plugin import Plan, Published, Sign, StatusPage, Urls
 
 from ._google import Google
 
 _ERRORS = "https://cloud.google.com/storage/docs/retry-strategy"
+_METADATA = (
+    "GET /storage/v1/b/{bucket}/o",
+    "GET /storage/v1/b/{bucket}/o/{object}",
+    "PATCH /storage/v1/b/{bucket}/o/{object}",
+    "POST /upload/storage/v1/b/{bucket}/o",
+    "PUT /upload/storage/v1/b/{bucket}/o",
+)
 
 
 class GoogleCloud(Google):
@@ -34,6 +41,8 @@ class GoogleCloud(Google):
     limit_signs = (Sign(403, words=("rateLimitExceeded", "userRateLimitExceeded")),)
     quota_signs = (Sign(403, words=("quotaExceeded", "dailyLimitExceeded")),)
 
+    # Where an object is downloaded, once its metadata are known; a download itself is not looked into.
+    urls = tuple(Urls(call, ("mediaLink",)) for call in _METADATA)
     status_page = StatusPage(
         "https://status.cloud.google.com", feed="https://status.cloud.google.com/incidents.json", shape="json"
     )

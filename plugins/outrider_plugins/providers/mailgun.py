@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from outrider.plugin import Plan, Provider, Published, StatusPage
+from outrider.plugin import Plan, Provider, Published, StatusPage, Urls
 from outrider_plugins.translate.mail import SEND_EMAIL
 from outrider_plugins.translate.mailgun import MailgunMail
 
@@ -19,7 +19,7 @@ class Mailgun(Provider):
     documentation = _DOCS
     source = _DOCS
     as_of = "2026-11-23"
-    unsure = ("error", "plans", "limit_headers", "probe")
+    unsure = ("error", "plans", "limit_headers", "probe", "urls")
 
     auth = {"type": "basic", "username": "api"}
     secrets = {"password": "MAILGUN_API_KEY"}
@@ -40,6 +40,8 @@ class Mailgun(Provider):
 
     error = {"message": "{message}"}
     operations = {SEND_EMAIL: MailgunMail()}
+    # Whole URLs, in "paging".
+    urls = (Urls("GET", ("next", "previous", "first", "last")),)
     status_page = StatusPage(
         "https://status.mailgun.com",
         feed="https://status.mailgun.com/api/v2/summary.json",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from outrider.plugin import Plan, Provider, Published, StatusPage
+from outrider.plugin import Plan, Provider, Published, StatusPage, Urls
 from outrider_plugins.translate.mail import SEND_EMAIL
 from outrider_plugins.translate.sendgrid import SendGridMail
 
@@ -19,7 +19,7 @@ class SendGrid(Provider):
     documentation = "https://www.twilio.com/docs/sendgrid/api-reference"
     source = _LIMITS
     as_of = "2026-11-23"
-    unsure = ("probe",)
+    unsure = ("probe", "urls")
 
     auth = {"type": "bearer"}
     secrets = {"token": "SENDGRID_API_KEY"}
@@ -40,6 +40,8 @@ class SendGrid(Provider):
 
     error = {"errors": [{"message": "{message}", "field": None, "help": None}]}
     operations = {SEND_EMAIL: SendGridMail()}
+    # Whole URLs, in "_metadata".
+    urls = (Urls("GET", ("next", "prev", "self")),)
     status_page = StatusPage(
         "https://status.sendgrid.com",
         feed="https://status.sendgrid.com/api/v2/summary.json",
