@@ -95,13 +95,14 @@ class Limits:
         """Give the `send` that waits its turn."""
         turns, pool, only, peeks = self._turns, self.pool, self._keys[0], self._peeks
         told = only.told
+        always = (only, only.meters) if only.passes_all else None
 
         async def limited(attempt: Attempt) -> Response:
             if pool is None:
-                meters = only.of(attempt.method, attempt.exchange)
-                turn = only, meters
+                turn = always or (only, only.of(attempt.method, attempt.exchange))
                 # Its word is the last of them: it counts nothing, and mostly there is none.
-                if not turns.take(meters if told.hold_until or told.waiting else meters[:-1]):
+                meters = turn[1] if told.hold_until or told.waiting else turn[1][:-1]
+                if meters and not turns.take(meters):
                     await self._wait(attempt, lambda: turn)
             else:
                 turn = pool.take(attempt) or await self._wait(attempt, partial(pool.soonest, attempt))

@@ -46,14 +46,15 @@ class Key:
         """In a row."""
         self.doubted_until = 0.0
         self.is_out = False
-        self._match_all = all(meter.matches is None for meter in self.meters)
+        self.passes_all = all(meter.matches is None for meter in self.meters)
+        """Whether every call passes all of its meters."""
 
     def __repr__(self) -> str:
         return f"<Key {self.index + 1}{' out' if self.is_out else ''}, {self.in_flight} in flight>"
 
     def of(self, method: str, exchange: Exchange) -> Meters:
         """Give the meters that a call with this key passes, `told` last."""
-        if self._match_all:
+        if self.passes_all:
             return self.meters
         path = exchange.path
         return tuple(m for m in self.meters if m.matches is None or m.matches(method, path))

@@ -165,12 +165,10 @@ class Meter:
 
     def count(self) -> None:
         """Count one that passes."""
-        bucket = self.bucket
         if self.observe and not self.has_room():
-            self.would_have_limited += 1
-            bucket = None  # an enforced limit would not have let it pass
-        if bucket is not None:
-            bucket.count()
+            self.would_have_limited += 1  # and not counted: an enforced limit would not have let it pass
+        elif self.bucket is not None:
+            self.bucket.count()
         if self.concurrency is not None:
             self.in_flight += 1
             if self.in_flight == self.concurrency:
