@@ -13,6 +13,7 @@ from .hosts import apart, hosts_of, places_of
 from .idempotency import Idempotency
 from .on import On
 from .provider import LocalProvider
+from .rotation import read_again
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -152,6 +153,10 @@ class Target:
     def secret(self, ref: SecretRef) -> Secret:
         """Give a secret of this configuration; it was resolved at load."""
         return self._vault.get(ref)
+
+    def read_again(self) -> None:
+        """Read the secrets again whose files have changed: their versions tell."""
+        read_again(self._vault)
 
     @property
     def token_dir(self) -> Path:

@@ -7,7 +7,6 @@ few seconds the files are looked at anyway, for file systems that tell nothing.
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import watchfiles
 
-from .logs import REDACTOR
+from .rotation import read_again
 from .stamp import stamp_of
 
 if TYPE_CHECKING:
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
 
 #: A rotated secret is seen within 10 s (DESIGN.md); half of that, for what the watcher does not tell.
 LOOK_EVERY_MS = 5_000
-
-_log = logging.getLogger("outrider")
 
 
 async def watch(
@@ -58,9 +55,7 @@ async def watch(
             if changed and not ours and clock() < look_at:
                 continue
             look_at = clock() + LOOK_EVERY_MS / 1000
-            for ref in table.vault.refresh():
-                _log.info("the secret of %s has changed and is in use", ref)
-                REDACTOR.know({*REDACTOR.known, *table.vault.values()})
+            read_again(table.vault)
             now = stamp_of(path)
             if now is not None and (now != seen or any(vault.has_news() for vault in vaults)):
                 seen = now

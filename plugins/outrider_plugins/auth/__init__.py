@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 from outrider.config import Client
 from outrider.plugin import (
     Attempt,
+    AttemptSend,
     AuthType,
     Config,
     Events,
@@ -28,6 +29,7 @@ from .fetched import settle
 from .github_app import GitHubApp
 from .google_account import GoogleAccount
 from .oauth2 import OAuth2
+from .rotated import Rotated
 from .signature import Hmac
 from .sigv4 import SigV4
 from .static import Basic, Bearer, Header, NoAuth, Pass, Query, Several
@@ -84,6 +86,14 @@ def outrider_target_layers(target: Target) -> Iterable[Layer[Attempt]]:
     """Give the layer that authenticates a target, of whichever plugin its auth type comes from."""
     if target.auth is None or isinstance(target.auth, NoAuth | Pass):
         return []
-    return [
-        Layer(stage=Stage.AUTH, wrap=partial(target.auth.wrap, target), name=target.config.auth_type or "")
-    ]
+    return [Layer(stage=Stage.AUTH, wrap=partial(authorizing, target), name=target.config.auth_type or "")]
+
+
+def authorizing(target: Target, send: AttemptSend) -> AttemptSend:
+    """Put the credential on; one that stands in a file is read again when it is refused."""
+    assert target.auth is not None
+    authorized = target.auth.wrap(target, send)
+    if target.credential is not None or len(target.auth.keys) > 1 or not target.auth.files:
+        return authorized
+    target.credential = rotated = Rotated(target)
+    return rotated.wrap(authorized)
