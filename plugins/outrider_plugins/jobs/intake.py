@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import secrets
 from collections.abc import Awaitable
 from contextlib import aclosing
@@ -40,6 +41,8 @@ from .wishes import PREFER, read_wishes, wants_async, without_async
 
 if TYPE_CHECKING:
     from .queue import Queue
+
+LOG = logging.getLogger("outrider.jobs")
 
 #: Where no plugin says what the provider calls it (draft-ietf-httpapi-idempotency-key-header).
 _USUAL = "Idempotency-Key"
@@ -84,18 +87,34 @@ class Intake:
             try:
                 response = await send(exchange)
             except OutriderError as error:
-                if not self._wanted(exchange, self._on.error(error)):
+                accepted = await self._instead(exchange, self._on.error(error))
+                if accepted is None:
                     raise
-                return await self.accept(exchange)
+                return accepted
             if response.meant < 400:
                 return response
-            status = self._integration.target.status_of(response)
-            if not self._wanted(exchange, self._on.status(status)):
+            try:
+                status = self._integration.target.status_of(response)
+                accepted = await self._instead(exchange, self._on.status(status))
+            except BaseException:
+                response.close()
+                raise
+            if accepted is None:
                 return response
             response.close()
-            return await self.accept(exchange)
+            return accepted
 
         return queued
+
+    async def _instead(self, exchange: Exchange, actions: frozenset[str]) -> Response | None:
+        """Accept what failed, where `on` says so; None where not, or where it cannot be kept either."""
+        if not self._wanted(exchange, actions):
+            return None
+        try:
+            return await self.accept(exchange)
+        except OutriderError as error:
+            LOG.warning("integration '%s': a call is not queued: %s", self._integration.name, error.detail)
+            return None
 
     def _wanted(self, exchange: Exchange, actions: frozenset[str]) -> bool:
         named = "queue" in actions or "queue" in (exchange.noted(MOVED_ON) or ())
@@ -103,12 +122,16 @@ class Intake:
 
     def _put_key(self, exchange: Exchange) -> None:
         """Let the call carry from the start the key that the job would, so that it is one to the provider."""
-        name = self._integration.target.idempotency.header
-        if exchange.method in _SAFE or _USUAL in exchange.headers or (name and name in exchange.headers):
+        rules, headers = self._integration.target.idempotency, exchange.headers
+        if exchange.method in _SAFE or (rules.header and rules.header in headers):
             return
-        exchange.idempotency_key = secrets.token_hex(16)
-        if not self._integration.target.idempotency.takes_key(exchange.method, exchange.path):
-            exchange.raw_headers = [*exchange.raw_headers, field(name or _USUAL, exchange.idempotency_key)]
+        given = headers.get(_USUAL)
+        if rules.takes_key(exchange.method, exchange.path):  # the retry layer puts it on
+            exchange.idempotency_key = given or secrets.token_hex(16)
+        elif given is None:
+            exchange.idempotency_key = secrets.token_hex(16)
+            own = field(rules.header or _USUAL, exchange.idempotency_key)
+            exchange.raw_headers = [*exchange.raw_headers, own]
 
     async def accept(self, exchange: Exchange) -> Response:
         """Keep the call as a job, and answer 202 with its address. Malformed where it cannot be one."""
@@ -119,7 +142,7 @@ class Intake:
             raise Forbidden(
                 f"Outrider-Callback is none of integrations.{self._integration.name}.jobs.callbacks"
             )
-        id = secrets.token_hex(16)
+        id = _job_id(now)
         target = self._target_of(exchange)
         digest = hashlib.sha256(f"{exchange.method}\0{target}\0".encode("utf-8", "surrogateescape"))
         spool = Spool(store.bodies.request(id), self._options.max_body)
@@ -202,6 +225,11 @@ class Intake:
         if not any(pair[0].lower() == name.lower().encode() for pair in fields):
             fields.append(field(name, key))
         return app_key, key, serialize(fields)
+
+
+def _job_id(now: float) -> str:
+    """Give an id that nobody guesses, 80 random bits, and that sorts by time: an index grows at its end."""
+    return f"{int(now * 1000):012x}{secrets.token_hex(10)}"
 
 
 def _accepted(id: str, draft: Draft) -> Response:

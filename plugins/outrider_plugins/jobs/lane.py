@@ -15,9 +15,8 @@ from time import monotonic, time
 from typing import TYPE_CHECKING
 
 from outrider.config import Jobs as Options
-from outrider.plugin import Integration, spawn
+from outrider.plugin import Integration, Unavailable, spawn
 
-from .database import StoreFailed
 from .delivery import Delivery, Hold
 from .job import DONE, QUEUED, Outcome
 
@@ -97,7 +96,10 @@ class Lane:
             self._wake.clear()
             try:
                 wait_s = await self._turn()
-            except StoreFailed:
+            except Unavailable:
+                wait_s = _AGAIN_S
+            except Exception:
+                LOG.exception("integration '%s': its jobs pause", self.name)
                 wait_s = _AGAIN_S
             try:
                 await asyncio.wait_for(self._wake.wait(), wait_s)
@@ -150,7 +152,7 @@ class Lane:
                 store.bodies.remove(row["id"], response=False)
             self._reckon(outcome)
             self._queue.settled(self.name, row, outcome)
-        except StoreFailed as failed:
+        except Unavailable as failed:
             self._pause(_AGAIN_S, failed.detail)
         except Exception:
             # A row that cannot be read or written back would be sent again and again.
@@ -168,7 +170,7 @@ class Lane:
                 store = await self._queue.ready()
                 await store.settle(outcome)
                 return
-            except StoreFailed:
+            except Unavailable:
                 await asyncio.sleep(_AGAIN_S)
 
     def _reckon(self, outcome: Outcome) -> None:

@@ -32,6 +32,14 @@ retry = {{ attempts = 1 }}
 timeout = {{ response = "300ms" }}
 on = {{ "429" = ["queue"], "503" = ["queue"], timeout = ["queue"], "404" = ["queue"] }}
 
+[integrations.keyed]
+provider = "stripe"
+base_url = "{url}"
+auth = {{ type = "bearer", token = "env:KEY" }}
+retry = {{ attempts = 1 }}
+on = {{ "503" = ["queue"] }}
+jobs = {{ base = "5ms", cap = "20ms" }}
+
 [integrations.nobody]
 base_url = "http://127.0.0.1:9"
 auth = {{ type = "none" }}
@@ -146,6 +154,18 @@ def test_what_on_says_is_queued(app: Caller, provider: FakeProvider, failure: ob
     assert (job["state"], job["attempts"]) == ("done", 1)
     assert [request.body for request in provider.requests] == [b"once", b"once"]
     assert keys == {(job["idempotency_key"],)}
+
+
+@pytest.mark.parametrize("given", [{}, {"Idempotency-Key": "the-apps"}])
+def test_a_provider_that_takes_keys(app: Caller, provider: FakeProvider, given: dict[str, str]) -> None:
+    """One key from the first live attempt on, the app's own where it gave one."""
+    provider.reply(503)
+    answer = app("POST", "/keyed/v1/charges", b"amount=5", given)
+    job = app.job(answer.headers["Location"], wait=5)
+    keys = [request.values("Idempotency-Key") for request in provider.requests]
+
+    assert keys == [[job["idempotency_key"]]] * 2
+    assert job["idempotency_key"] == given.get("Idempotency-Key", job["idempotency_key"])
 
 
 def test_what_on_does_not_name_is_passed_on(app: Caller, provider: FakeProvider) -> None:

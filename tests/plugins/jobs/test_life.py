@@ -153,7 +153,8 @@ def test_a_file_that_cannot_be_used_is_left_alone(
 @pytest.fixture
 def limited(provider: FakeProvider, tmp_path: Path) -> Iterator[tuple[Caller, Callable[[int], None]]]:
     """A sidecar whose files can be kept from growing, as on a full disk."""
-    with Sidecar(config(provider, tmp_path / "state")) as sidecar:
+    more = 'retry = { attempts = 1 }\non = { "429" = ["queue"] }'
+    with Sidecar(config(provider, tmp_path / "state", more)) as sidecar:
 
         def cap(size: int) -> None:
             hard = resource.prlimit(sidecar.pid, resource.RLIMIT_FSIZE)[1]
@@ -181,6 +182,21 @@ def test_a_disk_that_takes_no_more(
     assert live.status == 200
     assert app.job(location, wait=10)["state"] == "done"
     assert {request.body for request in provider.requests} == {b"before", b"", b"after"}
+
+
+def test_what_cannot_be_queued_is_passed_on(
+    provider: FakeProvider, limited: tuple[Caller, Callable[[int], None]]
+) -> None:
+    """`queue` in the table, and a disk that takes no more: the app gets the provider's answer."""
+    app, cap = limited
+    app.job(app.enqueue("/acme/x"), wait=5)
+    cap(1000)
+    provider.reply(429, b"slow down")
+    answer = app("POST", "/acme/x")
+    cap(resource.RLIM_INFINITY)
+
+    assert (answer.status, answer.body) == (429, b"slow down")
+    assert "a call is not queued: jobs cannot be kept for now" in app.sidecar.stderr
 
 
 def test_a_delivery_that_cannot_be_written_down_is_not_repeated(
