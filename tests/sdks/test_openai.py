@@ -6,6 +6,7 @@ import openai
 
 from outrider.testing import Step, reply, sse, stream
 from sdks.chat import MESSAGES, completion, piece
+from sdks.running import ATTEMPTS
 from sdks.sdk import Answer, Pages, Sdk, Streams, by_body, paged
 
 
@@ -59,6 +60,20 @@ class TestOpenAI(Pages, Streams, Sdk):
             if len(seen) == 1:
                 self.running.fake.release()
         assert seen == ["one", "two"]
+
+    def test_a_lock(self, client: openai.OpenAI) -> None:
+        """Another call held it: the call is sent again here, and not by the SDK besides."""
+        self.running.fake.reply(
+            409, {"error": {"message": "locked", "type": "conflict", "param": None, "code": None}}
+        )
+        self.call(client)
+        assert len(self.requests) == 2
+        self._always(
+            reply(409, {"error": {"message": "locked", "type": "conflict", "param": None, "code": None}})
+        )
+        self.running.fake.requests.clear()
+        self.fail(client)
+        assert len(self.requests) == ATTEMPTS
 
     def test_a_spent_quota(self, client: openai.OpenAI) -> None:
         """No wait helps: it is asked once."""

@@ -16,7 +16,7 @@ class Anthropic(Provider):
     documentation = "https://platform.claude.com/docs/en/api/overview"
     source = _LIMITS
     as_of = "2026-11-23"
-    unsure = ("quota_signs", "safe_calls", "probe")
+    unsure = ("quota_signs", "retry_signs", "safe_calls", "probe")
     # Its SDK waits ten minutes for an answer.
     timeout = {"response": 600.0, "idle": 600.0, "total": 600.0}
 
@@ -48,6 +48,8 @@ class Anthropic(Provider):
     # overloaded_error: too busy to begin.
     limit_signs = (Sign(529),)
     quota_signs = (Sign(429, words=("enforced_spend_limit_reached",)),)
+    # A lock that another call holds, as its SDK takes it: nothing was done.
+    retry_signs = (Sign(409),)
     # Its SDK sends them again after a 408, 409 or 5xx: a second answer costs money, and changes nothing.
     safe_calls = ("POST /v1/messages", "POST /v1/messages/count_tokens")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from outrider.plugin import Plan, Provider, Published, StatusPage
+from outrider.plugin import Plan, Provider, Published, Sign, StatusPage
 from outrider_plugins.translate.chat import CHAT, AzureChat
 
 _LIMITS = "https://learn.microsoft.com/azure/ai-foundry/openai/how-to/quota"
@@ -18,7 +18,7 @@ class AzureOpenAI(Provider):
     documentation = "https://learn.microsoft.com/azure/ai-foundry/openai/reference"
     source = _LIMITS
     as_of = "2026-11-23"
-    unsure = ("error", "limit_headers", "safe_calls", "probe", "url_headers")
+    unsure = ("error", "limit_headers", "retry_signs", "safe_calls", "probe", "url_headers")
     timeout = {"response": 600.0, "idle": 600.0, "total": 600.0}
 
     auth = {"type": "header", "name": "api-key"}
@@ -38,6 +38,8 @@ class AzureOpenAI(Provider):
         "x-ratelimit-limit-tokens": "10000",
         "x-ratelimit-remaining-tokens": "9980",
     }
+    # A lock that another call holds, as its SDK takes it: nothing was done.
+    retry_signs = (Sign(409),)
     # Its SDK sends them again after a 408, 409 or 5xx: a second answer costs money, and changes nothing.
     safe_calls = (
         *(f"POST /openai/deployments/{{deployment}}/{call}" for call in _READS),

@@ -17,7 +17,7 @@ class OpenAI(Provider):
     documentation = "https://platform.openai.com/docs/api-reference"
     source = _LIMITS
     as_of = "2026-11-23"
-    unsure = ("error", "quota_signs", "safe_calls")
+    unsure = ("error", "quota_signs", "retry_signs", "safe_calls")
     # The SDK itself waits ten minutes for an answer (x-stainless-read-timeout: 600).
     timeout = {"response": 600.0, "idle": 600.0, "total": 600.0}
 
@@ -43,6 +43,8 @@ class OpenAI(Provider):
         "x-ratelimit-reset-tokens": "6m0s",
     }
     quota_signs = (Sign(429, words=("insufficient_quota", "billing_hard_limit_reached")),)
+    # A lock that another call holds, as its SDK takes it: nothing was done.
+    retry_signs = (Sign(409),)
     # Its SDK sends them again after a 408, 409 or 5xx: a second answer costs money, and changes nothing.
     safe_calls = (
         "POST /v1/chat/completions",
