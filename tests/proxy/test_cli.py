@@ -279,3 +279,18 @@ def test_a_missing_secret_is_told_beside_other_problems(folder: Path) -> None:
         ["config.toml:4", "integrations.acme.auth.token"],
         ["config.toml:7", "integrations.box.endpoint_only"],
     ]
+
+
+@pytest.mark.parametrize("module", ["rich", "tomlkit", "botocore", "google.auth"])
+def test_what_serves_does_not_load_what_only_commands_need(module: str) -> None:
+    """Each is megabytes of memory at rest."""
+    code = f"""
+import sys
+from outrider.cli import cli
+from outrider.registry import load_plugins
+for _ in load_plugins().call("outrider_commands", cli=cli):
+    pass
+sys.exit({module!r} in sys.modules)
+"""
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

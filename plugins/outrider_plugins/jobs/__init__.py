@@ -100,6 +100,6 @@ def outrider_admin_routes() -> Iterable[web.RouteDef]:
 @hookimpl
 def outrider_commands(cli: click.Group) -> None:
     """Add `outrider jobs`."""
-    from . import commands  # rich, which nothing but these needs
+    from . import commands
 
     cli.add_command(commands.jobs)

@@ -12,9 +12,6 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from outrider.commands import Running, config_option
 from outrider.errors import StartError
@@ -22,6 +19,8 @@ from outrider.logs import escaped
 from outrider.registry import Registry
 
 from .job import STATES
+
+# rich is imported where it prints: what serves need not hold its two megabytes.
 
 _integration = click.option("--integration", default="", help="Only jobs of this integration.")
 _state = click.option("--state", type=click.Choice(STATES), help="Only jobs in this state.")
@@ -50,6 +49,9 @@ def list_(
         for one in told["jobs"]:
             click.echo(json.dumps(one))
         return
+    from rich.console import Console
+    from rich.table import Table
+
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("id", "state", "integration", "call", "attempts", "created", "reason"):
         table.add_column(column)
@@ -99,6 +101,9 @@ def _change(what: str, registry: Registry, path: Path, ids: tuple[str, ...], fil
         return
     target = f"/api/jobs/{what}?{urlencode(filters)}"
     total = 0
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     columns = (TextColumn(_DONE[what]), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(what, total=None)

@@ -69,7 +69,7 @@ def outrider_admin_routes() -> Iterable[web.RouteDef]:
 @hookimpl
 def outrider_commands(cli: click.Group) -> None:
     """Add `outrider why`, `tail` and `top`."""
-    from . import commands  # rich, which nothing but these needs
+    from . import commands
 
     for command in (commands.why, commands.tail, commands.top):
         cli.add_command(command)

@@ -7,19 +7,21 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 import click
-from rich.console import Console
-from rich.live import Live
-from rich.table import Table
-from rich.text import Text
 
 from outrider.commands import Running, config_option
 from outrider.errors import StartError
 from outrider.logs import escaped
 from outrider.registry import Registry
+
+if TYPE_CHECKING:
+    from rich.table import Table
+    from rich.text import Text
+
+# rich is imported where it prints: what serves need not hold its two megabytes.
 
 #: Jobs that are not over.
 _WAITING = ("queued", "sending", "parked")
@@ -86,6 +88,8 @@ def _logged(log: Path, id: str) -> dict[str, Any] | None:
 @click.pass_obj
 def tail(registry: Registry, path: Path, integration: str, status: str, as_json: bool) -> None:
     """Follow the calls as they end, until Ctrl-C."""
+    from rich.console import Console
+
     query = urlencode({"integration": integration, "status": status})
     console = Console(highlight=False, soft_wrap=True)
     # The stream has a pulse each second: ten without one mean that nobody is there.
@@ -106,6 +110,8 @@ def tail(registry: Registry, path: Path, integration: str, status: str, as_json:
 
 def line_of(call: dict[str, Any]) -> Text:
     """Make one line of a call, in colours where there are some."""
+    from rich.text import Text
+
     if "left_out" in call:
         return Text(f"... {call['left_out']} calls came too fast to be shown", "yellow")
     status = call["status"]
@@ -132,6 +138,9 @@ def line_of(call: dict[str, Any]) -> Text:
 @click.pass_obj
 def top(registry: Registry, path: Path, once: bool) -> None:
     """Show a live table of the traffic: rates, errors, times, limits, breakers, jobs."""
+    from rich.console import Console
+    from rich.live import Live
+
     running = Running.of(registry, path)
     console = Console()
     if once or not console.is_terminal:
@@ -156,6 +165,8 @@ def _told(running: Running) -> tuple[dict[str, Any], dict[str, int]]:
 
 def table(told: dict[str, Any], jobs: dict[str, int]) -> Table:
     """Make the table of `outrider top`."""
+    from rich.table import Table
+
     made = Table(box=None, header_style="bold", title=f"the last {told['over_s']:g} s", title_justify="left")
     made.add_column("integration")
     for column in ("req/s", "errors", "p50", "p99", "in flight", "limit used", "breaker", "jobs"):
