@@ -26,7 +26,7 @@ class AzureOpenAI(Provider):
     probe = "GET /openai/models?api-version=2024-10-21"
 
     plans = {
-        "quota": Plan(
+        "any": Plan(
             (Published(per="deployment", note="tokens and requests of the region's quota: responses say"),),
             source=_LIMITS,
             as_of="2026-11-23",

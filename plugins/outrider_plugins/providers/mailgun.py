@@ -26,7 +26,7 @@ class Mailgun(Provider):
     probe = "GET /v4/domains?limit=1"
 
     plans = {
-        "account": Plan(
+        "any": Plan(
             (Published(note="a new account has one by the hour", sure=False),),
             source=_DOCS,
             as_of="2026-11-23",

@@ -55,7 +55,7 @@ class Twilio(Provider):
     probe = "GET /2010-04-01/Accounts.json?PageSize=1"
 
     plans = {
-        "account": Plan(
+        "any": Plan(
             (Published(note="of calls at once; messages wait in a queue of Twilio's"),),
             source=_LIMITS,
             as_of="2026-11-23",
