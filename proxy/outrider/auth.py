@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Protocol
 
-from .config import Options, SecretRef
+from .config import Options, SecretRef, secret_refs
 
 if TYPE_CHECKING:
     from .exchange import Exchange
@@ -65,25 +64,15 @@ class AuthType(Options):
         return ()
 
     @property
-    def files(self) -> tuple[SecretRef, ...]:
-        """The references to files among its secrets: what is there may be replaced at any time."""
-        return tuple(ref for _, value in self for ref in _refs(value) if ref.kind == "file")
+    def rotating(self) -> tuple[SecretRef, ...]:
+        """The references among its secrets to what may be replaced at any time: all but an environment."""
+        return tuple(ref for _, ref in secret_refs(self) if ref.kind != "env")
 
     @property
     def renews(self) -> bool:
         """Whether `target.credential` can be renewed, so that a request must be at hand a second time."""
-        return len(self.keys) > 1 or bool(self.files)
+        return len(self.keys) > 1 or bool(self.rotating)
 
     @abstractmethod
     def wrap(self, target: Target, send: AttemptSend) -> AttemptSend:
         """Give a `send` that puts the credential of `target` on every attempt, freshly."""
-
-
-def _refs(value: object) -> Iterator[SecretRef]:
-    if isinstance(value, SecretRef):
-        yield value
-    elif isinstance(value, tuple | list):
-        for each in value:
-            yield from _refs(each)
-    elif isinstance(value, Mapping):
-        yield from _refs(tuple(value.values()))

@@ -16,6 +16,7 @@ from .provider import LocalProvider
 from .rotation import read_again
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
     from ssl import SSLContext
 
@@ -154,9 +155,12 @@ class Target:
         """Give a secret of this configuration; it was resolved at load."""
         return self._vault.get(ref)
 
-    def read_again(self) -> None:
-        """Read the secrets again whose files have changed: their versions tell."""
-        read_again(self._vault)
+    def read_again(self, anew: Collection[SecretRef] = ()) -> None:
+        """Read the secrets again whose files have changed: their versions tell.
+
+        Those of `anew` are read in any case; where a command runs for them it belongs in a thread.
+        """
+        read_again(self._vault, anew)
 
     @property
     def token_dir(self) -> Path:

@@ -14,7 +14,7 @@ import re
 import shlex
 import subprocess
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote, quote_plus
@@ -121,19 +121,23 @@ class Vault:
         self._lacking = news
         return changed
 
-    def refresh(self) -> list[SecretRef]:
-        """Read again what has changed on disk; a bad new value is logged and the old one stays."""
+    def refresh(self, anew: Collection[SecretRef] = ()) -> list[SecretRef]:
+        """Read again what has changed on disk, and `anew` in any case: commands run, up to 30 s each.
+
+        A bad new value is logged, and the old one stays.
+        """
         changed = []
         for secret in self._secrets.values():
             stamp = self._stamp(secret.ref)
-            if stamp == secret._stamp:
+            asked = secret.ref in anew
+            if stamp == secret._stamp and not asked:
                 secret._told = stamp
                 continue
             try:
                 value = self._read(secret.ref)
             except SecretMissing as missing:
                 # Said once, until the file changes; read each time, since a mode may change alone.
-                if stamp != secret._told:
+                if stamp != secret._told or asked:
                     secret._told = stamp
                     _log.warning("%s; the value from before stays in use", missing)
                 continue

@@ -1,4 +1,4 @@
-"""A key in a file is replaced while calls are under way: none of them fails."""
+"""A key is replaced while calls are under way: none of them fails."""
 
 import base64
 import hmac
@@ -100,3 +100,28 @@ def test_many_calls_at_once(tmp_path: Path) -> None:
             thread.join()
 
     assert statuses == [200] * 320
+
+
+def test_a_command_runs_again_for_a_key_that_is_refused(tmp_path: Path) -> None:
+    """Once for all calls that wait, and not again for a minute; the next 401 is the app's until then."""
+    (tmp_path / "key").write_text("key-number-0\n")
+    script = tmp_path / "give-key"
+    script.write_text(f"#!/bin/sh\necho run >> {tmp_path}/runs\ncat {tmp_path}/key\n")
+    script.chmod(0o700)
+    auth = f'type = "bearer", token = "cmd:{script}"'
+    provider, statuses = Provider("key-number-0"), []
+    with FakeProvider(provider) as api, Sidecar(config(api.url, auth, script)) as sidecar:
+        statuses.append(post(sidecar, "x")[0])
+        (tmp_path / "key").write_text("key-number-1\n")
+        provider.good = ("key-number-1",)
+        threads = [threading.Thread(target=lambda: statuses.append(post(sidecar, "x")[0])) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        provider.good = ()
+        refused = post(sidecar, "x")
+        sidecar.canaries.add("key-number-0", "key-number-1")
+
+    assert (statuses, refused) == ([200] * 9, (401, "x"))
+    assert (tmp_path / "runs").read_text() == "run\n" * 2

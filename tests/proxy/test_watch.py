@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,9 +21,9 @@ class Looked(Vault):
 
     looks = 0
 
-    def refresh(self) -> list[SecretRef]:
+    def refresh(self, anew: Collection[SecretRef] = ()) -> list[SecretRef]:
         self.looks += 1
-        return super().refresh()
+        return super().refresh(anew)
 
 
 class Rig:

@@ -90,10 +90,10 @@ def outrider_target_layers(target: Target) -> Iterable[Layer[Attempt]]:
 
 
 def authorizing(target: Target, send: AttemptSend) -> AttemptSend:
-    """Put the credential on; one that stands in a file is read again when it is refused."""
+    """Put the credential on; one that may have been replaced is read again when it is refused."""
     assert target.auth is not None
     authorized = target.auth.wrap(target, send)
-    if target.credential is not None or len(target.auth.keys) > 1 or not target.auth.files:
+    if target.credential is not None or len(target.auth.keys) > 1 or not target.auth.rotating:
         return authorized
     target.credential = rotated = Rotated(target)
     return rotated.wrap(authorized)

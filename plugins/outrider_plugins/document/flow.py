@@ -10,7 +10,7 @@ from outrider.plugin import Stage
 from . import words
 
 if TYPE_CHECKING:
-    from outrider.plugin import Integration
+    from outrider.plugin import Integration, Target
 
 APP, US, PROVIDER = "app", "outrider", "provider"
 
@@ -96,6 +96,15 @@ def _admitted(integration: Integration) -> list[str]:
     return passed
 
 
+def _refreshed(target: Target) -> tuple[str, str]:
+    """Say what is done about a credential that was refused, and with which one the call is sent again."""
+    if words.keys_of(target):
+        return "leave the key out", "with another key"
+    if words.is_static(target):
+        return "read the key again", "if the key was replaced"
+    return "renew the token", "with the new token"
+
+
 def _failing(integration: Integration, key: str, answer: str) -> tuple[Step, ...]:
     """Draw what is done on an error, action by action."""
     target = integration.target
@@ -107,11 +116,9 @@ def _failing(integration: Integration, key: str, answer: str) -> tuple[Step, ...
     for action in actions:
         match action:
             case "refresh":
-                pool = words.keys_of(target)
-                steps.append(Note(US, "leave the key out" if pool else "renew the token"))
-                steps.append(
-                    Arrow(US, PROVIDER, f"the same call, with {'another key' if pool else 'the new token'}")
-                )
+                done, outcome = _refreshed(target)
+                steps.append(Note(US, done))
+                steps.append(Arrow(US, PROVIDER, f"the same call, {outcome}"))
             case "retry":
                 attempts = words.attempts(target)
                 where = "" if key == "429" else ", where a repeat does no harm"

@@ -9,6 +9,7 @@ from http import HTTPStatus
 from outrider.config import Jobs, Retry, SecretRef, secret_refs
 from outrider.plugin import Integration, Options, Target
 from outrider.wording import limit, seconds
+from outrider_plugins.auth.rotated import Rotated
 from outrider_plugins.statuspages import feed_of
 
 __all__ = ["limit", "seconds"]
@@ -203,6 +204,11 @@ _MEANS = {
 }
 
 
+def is_static(target: Target) -> bool:
+    """Whether its credential is a key that somebody replaces, and no token that is fetched."""
+    return isinstance(target.credential, Rotated)
+
+
 def error_handling(integration: Integration, key: str) -> str:
     """Say what is done on an error, action by action, and what the application gets in the end."""
     acting = actions(integration, key)
@@ -218,6 +224,8 @@ def _action(integration: Integration, key: str, action: str) -> str:
     match action:
         case "refresh" if keys_of(integration.target):
             return "send the call with another key, and leave the refused one out until it is replaced"
+        case "refresh" if is_static(integration.target):
+            return "read the key again and, where it has been replaced, send the call once more"
         case "refresh":
             return "refresh the token and send the call once more"
         case "retry" if key == "429" and keys_of(integration.target):

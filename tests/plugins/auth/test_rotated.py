@@ -1,4 +1,4 @@
-"""What is read again after a 401: static secrets in files, where the error table has `refresh`."""
+"""What is read again after a 401: static secrets but those of the environment, where `on` has `refresh`."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +12,7 @@ from outrider_plugins.auth import authorizing
 from outrider_plugins.auth.rotated import Rotated
 from outrider_plugins.auth.static import Basic, Bearer, Several
 
-FILE, ENV = SecretRef("file", "key"), SecretRef("env", "KEY")
+FILE, ENV, COMMAND = SecretRef("file", "key"), SecretRef("env", "KEY"), SecretRef("cmd", "echo key")
 
 
 def target(auth: object, folder: Path, on: dict[str, tuple[str, ...]] | None = None) -> Target:
@@ -27,18 +27,23 @@ def target(auth: object, folder: Path, on: dict[str, tuple[str, ...]] | None = N
     [
         (Bearer(token=(FILE,)), (FILE,)),
         (Bearer(token=(ENV,)), ()),
+        (Bearer(token=(COMMAND,)), (COMMAND,)),
         (Basic(username=ENV, password=(FILE,)), (FILE,)),
         (Several(fields={"X-Id": ENV, "X-Key": FILE}), (FILE,)),
     ],
 )
-def test_which_are_files(
+def test_which_may_be_replaced(
     auth: Bearer | Basic | Several, files: tuple[SecretRef, ...], tmp_path: Path
 ) -> None:
-    """Only they are read again; with another kind of reference nothing is added to the request path."""
+    """Only they are read again; with the environment alone nothing is added to the request path."""
     to = target(auth, tmp_path)
     authorizing(to, None)
 
-    assert (auth.files, auth.renews, isinstance(to.credential, Rotated)) == (files, bool(files), bool(files))
+    assert (auth.rotating, auth.renews, isinstance(to.credential, Rotated)) == (
+        files,
+        bool(files),
+        bool(files),
+    )
 
 
 def test_the_error_table_decides(tmp_path: Path) -> None:

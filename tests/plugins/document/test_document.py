@@ -187,6 +187,27 @@ def test_a_pool_of_keys_is_described(folder: Path) -> None:
     assert "renew the token" not in text
 
 
+def test_what_is_done_about_a_refused_credential(folder: Path) -> None:
+    """A token is fetched anew, a key is read again where it may have been replaced."""
+    auths = {
+        "file": 'type = "bearer", token = "file:key"',
+        "environment": 'type = "bearer", token = "env:A"',
+        "fetched": 'type = "oauth2", token_url = "https://a", client_id = "a", client_secret = "file:b"',
+    }
+    tables = [
+        f'[integrations.{name}]\nbase_url = "https://a"\nauth = {{ {auth} }}' for name, auth in auths.items()
+    ]
+    (folder / "config.toml").write_text("\n".join(tables))
+    text = outrider(folder, "docs").stdout
+
+    assert text.count("read the key again and, where it has been replaced, send the call once more") == 1
+    assert text.count("refresh the token and send the call once more") == 1
+    assert [text.count(note) for note in ("outrider: read the key again", "outrider: renew the token")] == [
+        1,
+        1,
+    ]
+
+
 def test_no_secret_is_in_it(folder: Path) -> None:
     """Not even what somebody wrote into the command that prints one."""
     done = outrider(folder, "docs")
