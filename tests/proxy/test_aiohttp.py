@@ -71,6 +71,14 @@ def test_an_empty_body_is_one_object() -> None:
     assert EMPTY_PAYLOAD.is_eof()
 
 
+def test_a_request_has_its_message_and_its_version() -> None:
+    """The admin listener checks the one, and answers in a version of its own by the other."""
+    source = inspect.getsource(web.BaseRequest.__init__)
+    assert "self._message = message" in source
+    assert "self._version = message.version" in source
+    assert "request.version" in inspect.getsource(web.StreamResponse)
+
+
 async def test_the_connector_connects_our_stand_in() -> None:
     """`connect()` reads no more of a request than `_Origin` has, and makes the protocol of `_factory`."""
     assert "_factory" in inspect.getsource(TCPConnector._create_direct_connection)
