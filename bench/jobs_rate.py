@@ -1,8 +1,8 @@
 """How fast jobs are taken, and how a large backlog starts.
 
-    python bench/jobs_rate.py enqueue [--seconds 10] [--connections 64]    # as fast as it goes
-    python bench/jobs_rate.py latency [--rate 500] [--seconds 10]          # open loop, timed from when due
-    python bench/jobs_rate.py backlog [--jobs 1000000]                     # start with so many jobs
+    python -m bench.jobs_rate enqueue [--seconds 10] [--connections 64]    # as fast as it goes
+    python -m bench.jobs_rate latency [--rate 500] [--seconds 10]          # open loop, timed from when due
+    python -m bench.jobs_rate backlog [--jobs 1000000]                     # start with so many jobs
 
 Every 202 is a commit that was synced. The provider is down while jobs are taken, so that nothing else runs;
 the load is a process of its own.
