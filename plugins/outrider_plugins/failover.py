@@ -81,6 +81,7 @@ class Failover:
                 translation = self._translations[to]
                 if not self._may_move(exchange, origin, outcome, translation):
                     break
+                await exchange.body.take_back()
                 try:
                     translated = await translation.of(exchange) if translation.needed else None
                 except Untranslatable as words:
@@ -105,8 +106,9 @@ class Failover:
                 except OutriderError as error:
                     outcome = error
         except BaseException:
-            if kept is not None:
-                kept.close()
+            for one in {kept, outcome}:
+                if isinstance(one, Response):
+                    one.close()
             raise
         finally:
             exchange.target = own_target

@@ -7,8 +7,10 @@ and one for all. Past a cap the attempt under way goes on and is the only one.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
+from typing import Any
 
 #: Caps of what is kept for another attempt, in bytes (DESIGN.md, "Bodies").
 KEEP_ONE = 256 * 1024
@@ -20,7 +22,17 @@ _kept_in_all = 0
 class Body:
     """A request's body. `length` is its Content-Length in bytes, None where it is chunked or absent."""
 
-    __slots__ = ("_keeps", "_kept", "_kept_bytes", "_source", "_started", "_whole", "data", "length")
+    __slots__ = (
+        "_keeps",
+        "_kept",
+        "_kept_bytes",
+        "_reader",
+        "_source",
+        "_started",
+        "_whole",
+        "data",
+        "length",
+    )
 
     def __init__(
         self,
@@ -38,6 +50,7 @@ class Body:
         self._whole = False
         self._kept: list[bytes] = []
         self._kept_bytes = 0
+        self._reader: asyncio.Task[Any] | None = None
 
     def __repr__(self) -> str:
         shape = "streams" if self.data is None else f"{len(self.data)} bytes"
@@ -65,17 +78,29 @@ class Body:
             yield self.data
             return
         self._started = True
-        for piece in self._kept:
-            yield piece
-        source = self._source
-        assert source is not None
-        while not self._whole:
-            piece = await source()
-            if piece:
-                self._remember(piece)
+        self._reader = reader = asyncio.current_task()
+        try:
+            for piece in self._kept:
                 yield piece
-            else:
-                self._whole = True
+            source = self._source
+            assert source is not None
+            while not self._whole:
+                piece = await source()
+                if piece:
+                    self._remember(piece)
+                    yield piece
+                else:
+                    self._whole = True
+        finally:
+            if self._reader is reader:
+                self._reader = None
+
+    async def take_back(self) -> None:
+        """Have it for another attempt: one whose provider has answered early may be reading it still."""
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.cancel()
+            await asyncio.sleep(0)  # it leaves first
 
     def recode(self, decode: Callable[[bytes], bytes], *, length: int) -> None:
         """Pass every piece through `decode`, which sees to it that `length` bytes come of it in all.

@@ -275,6 +275,8 @@ class _Upload:
                 raise broken
         except RequestPayloadError as error:
             raise Malformed("the request's body is not well-formed") from error
+        except RuntimeError as error:  # aiohttp's word for a connection that is gone
+            raise ConnectionResetError("the app has left") from error
         finally:
             timer.cancel()
         self._seen += len(piece)

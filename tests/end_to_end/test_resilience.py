@@ -296,6 +296,21 @@ def test_a_fallback_takes_over() -> None:
     assert first.requests[0].header("authorization") is None
 
 
+def test_a_fallback_takes_over_an_upload_that_is_under_way() -> None:
+    """The first has answered early: what has come of the body, and what is still to come, goes to the second."""
+    with FakeProvider() as first, FakeProvider() as second:
+        text = fallback(first, second).replace(FAST, "retry = { attempts = 1 }")
+        with Sidecar(text) as sidecar, Wire(sidecar.port) as wire:
+            first.raw(b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n", Step.WAIT, reads_body=False)
+            wire.send(b"PUT /api/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nhello")
+            second.until(lambda: bool(second.requests))
+            wire.send(b"world")
+            answer = wire.answer()
+
+    assert (answer.status, second.requests[0].body) == (200, b"helloworld")
+    assert "crashed" not in sidecar.stderr
+
+
 @pytest.mark.parametrize(("method", "status", "taken"), [("POST", 503, 0), ("POST", 429, 1), ("GET", 401, 0)])
 def test_what_is_not_handed_on(method: str, status: int, taken: int) -> None:
     """What may have taken effect stays with the first; a 401 does not fail over by default."""

@@ -1,5 +1,7 @@
 """Bodies of requests: streamed once, or kept up to a cap."""
 
+import asyncio
+
 import pytest
 
 from outrider.body import KEEP_ONE, NO_BODY, Body
@@ -108,4 +110,25 @@ async def test_recoding_a_body(body: Body) -> None:
 
     assert [await read(body), await read(body)] == [b"bb", b"bb"]
     assert (body.length, ended.count(True)) == (2, 1)
+    body.close()
+
+
+async def test_a_reader_that_is_not_done_gives_it_back() -> None:
+    """An attempt that was answered early waits for the next piece; that one is the next attempt's."""
+    more: asyncio.Queue[bytes] = asyncio.Queue()
+    body = Body(None, source=more.get)
+    body.keep()
+    early = asyncio.ensure_future(read(body))
+    more.put_nowait(b"a")
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+    await body.take_back()
+    again = asyncio.ensure_future(read(body))
+    for piece in (b"b", b""):
+        more.put_nowait(piece)
+
+    assert await again == b"ab"
+    assert early.cancelled()
+    await body.take_back()
     body.close()

@@ -14,7 +14,7 @@ from aiohttp.client_exceptions import ClientError
 from aiohttp.http import HttpVersion11
 from aiohttp.streams import EMPTY_PAYLOAD
 
-from outrider.errors import BrokenBody, OutriderError, Rubbish
+from outrider.errors import BrokenBody, OutriderError, Rubbish, Unreachable
 from outrider.headers import NO_NAMES, Field, connection_names, serialize
 from outrider.links import turn_back
 from outrider.response import Response
@@ -162,6 +162,9 @@ class Upstream:
             protocol.fail(error)
         except (OSError, ClientError):
             pass  # the connection ended: the wait for its response tells what happened
+        except Exception:
+            protocol.fail(Unreachable("the request's body could not be sent"))  # nobody waits for its end
+            raise
         finally:
             await pieces.aclose()
 
