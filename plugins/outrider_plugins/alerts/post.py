@@ -19,7 +19,6 @@ from .deliver import LAST_S, Mailbox, Pace, Where
 #: How often Alertmanager hears of what lasts, in seconds: as Prometheus does it.
 _REFRESH_S = 60.0
 
-
 HELD: WeakSet[Target] = WeakSet()
 """Targets of which something is known from before a reload."""
 
@@ -58,7 +57,10 @@ class Post:
         integration = self._app.table.integrations.get(alert.integration)
         if integration is None or integration.target not in HELD:
             return False
-        return alert.kind != "breaker" or integration.target.config.breaker is not None
+        if alert.kind == "breaker":
+            return integration.target.config.breaker is not None
+        # A reload tries each key of a pool anew.
+        return alert.kind != "invalid-key" or alert.reason == "401"
 
     def tell(self, alert: Alert) -> None:
         """Have everybody told."""

@@ -136,10 +136,6 @@ class Pages:
         page.targets.add(target)
         target.incident = page.incident
 
-    def has(self, target: Target) -> bool:
-        """Whether its provider has a page that is looked at."""
-        return target in self._of
-
     def look(self, target: Target) -> asyncio.Task[None] | None:
         """Look at the page of a target, beside the call; None where there is none, or it was just done."""
         page = self._of.get(target)
