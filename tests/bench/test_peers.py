@@ -1,3 +1,6 @@
+import os
+import re
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -5,6 +8,7 @@ from pathlib import Path
 import pytest
 from bench.fleet import Options, PeerError, all_serving, serving
 from bench.peers import PEERS, Site
+from bench.peers.outrider import Core
 
 from bench import machine, upstreams
 
@@ -32,6 +36,23 @@ def test_outrider_policies(tmp_path: Path) -> None:
     bench = tomllib.loads(Path(command[-1]).read_text())["integrations"]["bench"]
 
     assert set(bench) == {"base_url", "auth", "limits", "retry", "breaker", "fallback"}
+
+
+def test_core_has_no_policies(tmp_path: Path) -> None:
+    """It is the same program, without the layers whose price is asked for."""
+    core = Core()
+    command = core.command(site(tmp_path))
+    environ = {**os.environ, **core.environ(site(tmp_path))}
+    shown = subprocess.run(
+        [word if word != "run" else "show" for word in command],
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+    assert "auth(bearer)" in shown
+    assert not {"retry", "limit", "break", "failover"} & set(re.findall(r"([a-z]+)\(", shown))
 
 
 @pytest.mark.skipif(machine.problem() is not None, reason=str(machine.problem()))
