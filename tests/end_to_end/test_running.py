@@ -287,28 +287,6 @@ base_url = "https://d.example"
     assert "did you mean 'stripe'" in ended.stdout
 
 
-def test_what_comes_later_is_noted(tmp_path: Path) -> None:
-    """Auth types of the contract are known; a call with one answers 503."""
-    config = """
-[integrations.a]
-base_url = "{url}"
-[integrations.a.auth]
-type = "google"
-credentials = "env:TEST_TOKEN"
-"""
-    with FakeProvider() as provider:
-        (tmp_path / "config.toml").write_text(config.format(url=provider.url))
-        checked = _outrider("check", cwd=tmp_path, env={"TEST_TOKEN": "secret-value"})
-        with Sidecar(config.format(url=provider.url), env={"TEST_TOKEN": "secret-value"}) as sidecar:
-            status, body = _get(sidecar.port, "/a/x")
-
-    assert checked.returncode == 0
-    assert checked.stdout.count("note: ") == 1
-    assert status == 503
-    assert json.loads(body)["status"] == 503
-    assert provider.requests == []
-
-
 def test_a_unix_socket_is_for_this_user_alone(tmp_path: Path) -> None:
     """Mode 0600, and it serves."""
     path = tmp_path / "o.sock"
