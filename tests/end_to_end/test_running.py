@@ -1,7 +1,6 @@
 """Starting, reloading, draining, ending: with the real program and real signals."""
 
 import http.client
-import json
 import os
 import signal
 import socket
