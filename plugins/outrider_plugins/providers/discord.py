@@ -23,7 +23,7 @@ class Discord(Provider):
     auth = {"type": "header", "name": "Authorization", "format": "Bot {secret}"}
     secrets = {"value": "DISCORD_BOT_TOKEN"}
     token_paths = ("POST /api/oauth2/token", "POST /api/v10/oauth2/token")
-    required_headers = {"User-Agent": "DiscordBot (https://github.com/outrider, 1)"}
+    required_headers = {"User-Agent": "DiscordBot (https://outrider.invalid, 1)"}
     probe = "GET /api/v10/users/@me"
 
     plans = {

@@ -22,7 +22,7 @@ class HubSpot(Provider):
     base_url = "https://api.hubapi.com"
     documentation = "https://developers.hubspot.com/docs/api-reference"
     source = f"{_USAGE}, {_ERRORS}, {_NUMBERS}"
-    as_of = "2026-11-23"
+    as_of = "2026-11-25"
     unsure = ("error", "limit_headers", "probe", "quota_signs", "safe_calls")
 
     auth = {"type": "bearer"}
