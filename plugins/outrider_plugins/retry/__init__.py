@@ -137,6 +137,7 @@ class Retry:
             exchange.uncertain |= self._target.may_have_acted(outcome)
             began = self._clock()
             try:
+                await exchange.body.take_back()
                 last = await self._set_aside(outcome)
                 await self._sleep(max(0.0, delay_s - (self._clock() - began)))
             except BaseException:
@@ -175,6 +176,7 @@ class Retry:
             or not exchange.body.replayable
         ):
             return False
+        await exchange.body.take_back()
         began = self._clock()
         try:
             return await credential.renew(exchange)

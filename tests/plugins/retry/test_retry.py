@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from outrider.body import NO_BODY, Body
+from outrider.body import KEEP_ONE, NO_BODY, Body
 from outrider.config import BaseUrl, IntegrationConfig
 from outrider.config import Retry as Options
 from outrider.errors import AttemptFailed, Limited, Open, OutriderError, Rubbish, TooSlow, Unreachable
@@ -283,6 +283,30 @@ async def test_a_body_too_long_to_be_set_aside_is_let_go() -> None:
     refusal = Limited("x", retry_after_s=1)
 
     assert await Rig(long, refusal).call() is refusal
+
+
+async def test_an_upload_that_was_answered_early_reads_no_further() -> None:
+    """What it would read while its answer is looked at could outgrow the cap, and the next attempt would lack it."""
+    source: asyncio.Queue[bytes] = asyncio.Queue()
+    body = Body(None, source=source.get)
+    body.keep()
+
+    async def upload() -> None:
+        async for _ in body.pieces():
+            pass
+
+    async def slow() -> AsyncGenerator[bytes, None]:
+        source.put_nowait(b"x" * (KEEP_ONE + 1))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        yield b"no"
+
+    early = asyncio.ensure_future(upload())
+    await asyncio.sleep(0)
+    await Rig(Response(503, [], Generated(slow()))).call("PUT", body=body)
+
+    assert (early.cancelled(), body.replayable) == (True, True)
+    body.close()
 
 
 async def test_an_earlier_attempt_that_may_have_taken_effect_is_not_forgotten() -> None:
