@@ -135,11 +135,13 @@ class Incident:
     """Its title, on one line."""
     level: int
     """1 minor, 2 major, 3 critical."""
+    whole: bool = True
+    """Whether it is about the API as a whole, not a region of it, a service, or what nobody can tell."""
 
     @property
     def down(self) -> bool:
         """Whether the provider says that it does not work, rather than that something is slow."""
-        return self.level >= 2
+        return self.whole and self.level >= 2
 
     @property
     def severity(self) -> str:

@@ -1,6 +1,7 @@
 """Read what status pages say, in the shapes of November 2026: the worst incident that is not over.
 
-Whatever is not understood is `Unreadable`: a page that changed its shape must not look like one
+An incident of a region, of a service, or of what nobody can tell, is told and not acted on: it is not
+`whole`. Whatever is not understood is `Unreadable`: a page that changed its shape must not look like one
 that says all is well. Vendors' own JSON is known by its members, since their feeds have no name for it.
 """
 
@@ -72,10 +73,10 @@ def _worst(incidents: Iterable[Incident]) -> Incident | None:
     return max((one for one in incidents if one.level), key=lambda one: one.level, default=None)
 
 
-def _incident(name: object, level: int) -> Incident:
+def _incident(name: object, level: int, *, whole: bool) -> Incident:
     plain = " ".join(_TAGS.sub(" ", str(name or "")).split())
     plain = "".join(char for char in plain if char.isprintable())
-    return Incident(plain[:_LONGEST] or "an incident without a name", level)
+    return Incident(plain[:_LONGEST] or "an incident without a name", level, whole)
 
 
 def _level(word: object, otherwise: int = 1) -> int:
@@ -91,10 +92,11 @@ def _statuspage(said: Mapping[str, Any]) -> Iterable[Incident]:
     overall = _level(status["indicator"], 0)
     lasting = [one for one in said.get("incidents") or () if not _OVER.search(str(one.get("status")))]
     if not lasting:
-        yield _incident(status.get("description"), overall)
+        yield _incident(status.get("description"), overall, whole=True)
         return
     worst = max(lasting, key=lambda one: _level(one.get("impact"), 0))
-    yield _incident(worst.get("name"), max(overall, _level(worst.get("impact"), 0)))
+    level = max(overall, _level(worst.get("impact"), 0))
+    yield _incident(worst.get("name"), level, whole=overall >= 2)
 
 
 def _vendor(said: Any) -> Iterable[Incident]:
@@ -118,24 +120,26 @@ def _vendor(said: Any) -> Iterable[Incident]:
         return
     if "active_incidents" in said:
         for one in said["active_incidents"]:
-            yield _incident(one["title"], _level(one.get("type")))
+            level = _level(one.get("type"))
+            yield _incident(one["title"], level, whole=level == 3)  # a whole outage, not a feature's incident
         return
     status = said["status"]
     if isinstance(status, dict):
         bad = {name: _level(state) for name, state in status.items() if _level(state)}
         if bad:
             names = ", ".join(sorted(bad)[:5])
-            level = max(bad.values()) if len(bad) == len(status) else 1
-            yield _incident(f"{len(bad)} of {len(status)} clusters in trouble: {names}", level)
+            text = f"{len(bad)} of {len(status)} clusters in trouble: {names}"
+            yield _incident(text, max(bad.values()), whole=len(bad) == len(status))
     elif "Incidents" in said:
         yield from _salesforce([said])
     else:
-        yield _incident(f"status {str(status).upper()}", _level(status))
+        yield _incident(f"status {str(status).upper()}", _level(status), whole=True)
 
 
 def _google(one: Mapping[str, Any]) -> Iterable[Incident]:
     if not one.get("end"):
-        yield _incident(one["external_desc"], _level(one.get("status_impact") or one.get("severity")))
+        level = _level(one.get("status_impact") or one.get("severity"))
+        yield _incident(one["external_desc"], level, whole=False)
 
 
 def _amazon(one: Mapping[str, Any]) -> Iterable[Incident]:
@@ -145,7 +149,8 @@ def _amazon(one: Mapping[str, Any]) -> Iterable[Incident]:
     level = {"1": 1, "2": 1, "3": 2}.get(str(one.get("status")), 1)
     where = one.get("region_name") or one.get("region") or "all regions"
     name = one.get("summary") or one.get("typeCode")
-    yield _incident(f"{name} ({one.get('service_name') or one.get('service')}, {where})", level)
+    said = f"{name} ({one.get('service_name') or one.get('service')}, {where})"
+    yield _incident(said, level, whole=False)
 
 
 def _salesforce(instances: list[Mapping[str, Any]]) -> Iterable[Incident]:
@@ -153,13 +158,11 @@ def _salesforce(instances: list[Mapping[str, Any]]) -> Iterable[Incident]:
     bad = [one for one in instances if str(one["status"]).upper() not in ("OK", "INFORMATIONAL_CORE")]
     if not bad:
         return
-    worst = 2 if any("MAJOR" in str(one["status"]).upper() for one in bad) else 1
-    # One instance of hundreds is somebody else's, more likely than not.
-    level = worst if 2 * len(bad) >= len(instances) else 1
+    level = 2 if any("MAJOR" in str(one["status"]).upper() for one in bad) else 1
     names = ", ".join(f"{one.get('key')} {one['status']}" for one in bad[:3])
-    yield _incident(
-        names if len(instances) == 1 else f"{len(bad)} of {len(instances)} instances: {names}", level
-    )
+    said = names if len(instances) == 1 else f"{len(bad)} of {len(instances)} instances: {names}"
+    # One instance of hundreds is somebody else's, more likely than not.
+    yield _incident(said, level, whole=2 * len(bad) >= len(instances))
 
 
 def _news(root: ElementTree.Element, now: float) -> Iterable[Incident]:
@@ -180,7 +183,8 @@ def _news(root: ElementTree.Element, now: float) -> Iterable[Incident]:
         when = next((date for one in dates if (date := entry.findtext(one))), "")
         if now - _moment(when) > _NEWS_S or _OVER.search(said):
             continue
-        yield _incident(name, 2 if _DOWN.search(name) and not _PLANNED.search(name) else 1)
+        level = 2 if _DOWN.search(name) and not _PLANNED.search(name) else 1
+        yield _incident(name, level, whole=False)
 
 
 def _moment(text: str) -> float:

@@ -54,7 +54,7 @@ JSON = [
             {"name": "API down", "status": "identified", "impact": "critical"},
             {"name": "Yesterday", "status": "resolved", "impact": "critical"},
         ),
-        Incident("API down", 3),
+        Incident("API down", 3, whole=False),
     ),
     ("an incident without impact", "statuspage",
      statuspage("none", "All", {"name": "A notice", "status": "monitoring", "impact": "none"}), None),
@@ -69,7 +69,7 @@ JSON = [
     ),
     ("algolia: ok", "json", {"status": {"c1-eu": "operational", "c2-us": "operational"}}, None),
     ("algolia: one cluster", "json", {"status": {"c1-eu": "major_outage", "c2-us": "operational"}},
-     Incident("1 of 2 clusters in trouble: c1-eu", 1)),
+     Incident("1 of 2 clusters in trouble: c1-eu", 3, whole=False)),
     ("algolia: all", "json", {"status": {"c1-eu": "major_outage"}}, Incident("1 of 1 clusters in trouble: c1-eu", 3)),
     ("postmark: up", "json", {"status": "UP", "lastCheckDate": "2026-11-25T12:00:00Z"}, None),
     ("postmark: down", "json", {"status": "DOWN"}, Incident("status DOWN", 3)),
@@ -79,7 +79,7 @@ JSON = [
         "salesforce: one of many",
         "json",
         [{"key": "EU5", "status": "MAJOR_INCIDENT_CORE"}, *({"key": f"NA{n}", "status": "OK"} for n in range(3))],
-        Incident("1 of 4 instances: EU5 MAJOR_INCIDENT_CORE", 1),
+        Incident("1 of 4 instances: EU5 MAJOR_INCIDENT_CORE", 2, whole=False),
     ),
     ("salesforce: one instance", "json", {"key": "EU5", "status": "MAJOR_INCIDENT_CORE", "Incidents": []},
      Incident("EU5 MAJOR_INCIDENT_CORE", 2)),
@@ -90,7 +90,7 @@ JSON = [
             {"id": "a", "external_desc": "Old", "end": "2026-11-01T00:00:00Z", "status_impact": "SERVICE_OUTAGE"},
             {"id": "b", "external_desc": "Queries fail", "end": None, "status_impact": "SERVICE_DISRUPTION"},
         ],
-        Incident("Queries fail", 2),
+        Incident("Queries fail", 2, whole=False),
     ),
     ("google: nothing", "json", [], None),
     (
@@ -98,7 +98,7 @@ JSON = [
         "json",
         [{"service": "ec2-us-east-1", "service_name": "EC2", "region_name": "N. Virginia", "status": "3",
           "summary": "Increased Error Rates", "event_log": []}],
-        Incident("Increased Error Rates (EC2, N. Virginia)", 2),
+        Incident("Increased Error Rates (EC2, N. Virginia)", 2, whole=False),
     ),
     (
         "aws: over",
@@ -127,7 +127,9 @@ def test_aws_writes_utf_16() -> None:
         "event_log": [],
     }
 
-    assert Incident("Ünsinn (S3, Ireland)", 1) == read("json", json.dumps([event]).encode("utf-16"), NOW)
+    assert Incident("Ünsinn (S3, Ireland)", 1, whole=False) == read(
+        "json", json.dumps([event]).encode("utf-16"), NOW
+    )
 
 
 @pytest.mark.parametrize(
@@ -137,24 +139,24 @@ def test_aws_writes_utf_16() -> None:
         (
             "rss",
             rss(("API outage", "Investigating", "Wed, 25 Nov 2026 11:00:00 GMT")),
-            Incident("API outage", 2),
+            Incident("API outage", 2, whole=False),
         ),
         (
             "rss",
             rss(("Slow jobs", "Monitoring", "Wed, 25 Nov 2026 11:00:00 +0100")),
-            Incident("Slow jobs", 1),
+            Incident("Slow jobs", 1, whole=False),
         ),
         ("rss", rss(("API outage", "Resolved - fixed", "Wed, 25 Nov 2026 11:00:00 GMT")), None),
         ("rss", rss(("API outage", "Investigating", "Mon, 23 Nov 2026 11:00:00 GMT")), None),
         (
             "rss",
             rss(("Scheduled downtime, down", "Upcoming", "Wed, 25 Nov 2026 11:00:00 GMT")),
-            Incident("Scheduled downtime, down", 1),
+            Incident("Scheduled downtime, down", 1, whole=False),
         ),
         (
             "atom",
             atom(("Payments unavailable", "&lt;b&gt;Investigating&lt;/b&gt;", "2026-11-25T11:00:00Z")),
-            Incident("Payments unavailable", 2),
+            Incident("Payments unavailable", 2, whole=False),
         ),
         ("atom", atom(("Payments unavailable", "This incident is resolved.", "2026-11-25T11:00:00Z")), None),
     ],
@@ -196,3 +198,19 @@ def test_a_name_is_one_short_line() -> None:
     assert found is not None
     assert found.name.startswith("Errors X-Evil: 1 [31mlong long")
     assert len(found.name) <= 160
+
+
+def test_what_is_not_about_the_whole_api_is_not_down() -> None:
+    """It is told, and the breaker does as ever: an outage of another region says nothing of ours."""
+    event = {
+        "service_name": "S3",
+        "region_name": "Ireland",
+        "status": "3",
+        "summary": "Errors",
+        "event_log": [],
+    }
+    found = read("json", json.dumps([event]).encode(), NOW)
+
+    assert found is not None
+    assert (found.severity, found.down) == ("major", False)
+    assert Incident("Errors", 2).down
