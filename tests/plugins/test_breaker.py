@@ -1,6 +1,7 @@
 """The breaker: what reaches a target that fails, and when calls go through again."""
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from outrider.config import BaseUrl, Breaker, IntegrationConfig
 from outrider.errors import AttemptFailed, Limited, Open, Rubbish, TooSlow, Unavailable, Unreachable
 from outrider.events import BreakerClosed, BreakerOpened, Events
 from outrider.exchange import Attempt, Exchange
+from outrider.facts import Incident
 from outrider.integration import Integration, Target
 from outrider.layers import Stage
 from outrider.response import Response, respond
@@ -546,3 +548,30 @@ def test_only_who_asks_has_one() -> None:
 
     assert layer.stage is Stage.BREAK
     assert list(outrider_target_layers(target(), Events())) == []
+
+
+async def test_a_provider_that_says_it_is_down_is_left_alone_sooner_and_longer() -> None:
+    """At its first failure, for four periods; an incident of something else changes nothing."""
+    heard: list[object] = []
+    for incident in (
+        Incident("API down", 2),
+        Incident("Another region", 3, whole=False),
+        Incident("Slow", 1),
+    ):
+        to, clock, events = target(Breaker(failures=5, open=30.0)), FakeClock(), Events()
+        to.incident = incident
+        events.on(BreakerOpened, lambda event: heard.append((event.seconds, event.why)))
+
+        async def failing(attempt: Attempt) -> Response:
+            return respond(503)
+
+        send = Circuit(to, Breaker(failures=5, open=30.0), events, clock=clock).wrap(failing)
+        fields: CIMultiDictProxy[str] = CIMultiDictProxy(CIMultiDict())
+        exchange = Exchange(
+            "1", Integration("acme", to.config, to), "GET", "/", fields, (), NO_BODY, started=clock()
+        )
+        for _ in range(4):
+            with suppress(Open):
+                await send(Attempt(exchange, to))
+
+    assert heard == [(120.0, "503")]

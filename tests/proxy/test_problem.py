@@ -10,7 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from outrider.config import BaseUrl, IntegrationConfig
-from outrider.errors import Limited, NotFound, OutriderError, Unauthorized, Unavailable, UpgradeRequired
+from outrider.errors import (
+    Limited,
+    NotFound,
+    Open,
+    OutriderError,
+    Unauthorized,
+    Unavailable,
+    Unreachable,
+    UpgradeRequired,
+)
+from outrider.facts import Incident
 from outrider.integration import Integration, Target
 from outrider.problem import Problem, answer
 from outrider.provider import Provider
@@ -154,3 +164,26 @@ def test_any_detail_stays_one_string_of_proxy_status(detail: str) -> None:
     assert field.isascii()
     assert field.isprintable()
     assert not {'"', "\\"} & set(unescaped)
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (Unreachable("nobody is there"), True),
+        (Open("the breaker is open"), True),
+        (Unavailable("draining"), False),
+        (Limited("no turn"), False),
+    ],
+)
+def test_what_the_provider_says_is_told_where_it_failed(error: OutriderError, told: bool) -> None:
+    """The incident of its status page, in the body and in `Proxy-Status`; not where it is not to blame."""
+    to = integration()
+    to.target.incident = Incident('API "down"', 3)
+    response = answer(error, id="1", integration=to)
+    said = body(response)
+
+    assert isinstance(said, dict)
+    assert ('its provider says: API "down" (critical)' in said["detail"]) is told
+    assert (
+        'its provider says: API \\"down\\" (critical)' in (response.headers.get("Proxy-Status") or "")
+    ) is told

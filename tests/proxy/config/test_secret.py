@@ -2,7 +2,7 @@ import pytest
 from pydantic import ValidationError
 
 from outrider.config.options import Options
-from outrider.config.secret import NameOrSecretRef, SecretRef, SecretRefs
+from outrider.config.secret import NameOrSecretRef, SecretRef, SecretRefs, UrlRef
 
 
 class Table(Options):
@@ -104,3 +104,30 @@ def test_what_is_neither_a_name_nor_a_reference_is_refused(written):
     """Control characters too: a name ends up in a header."""
     with pytest.raises(ValidationError):
         Table(user=written)
+
+
+@pytest.mark.parametrize(
+    ("value", "url", "rest"),
+    [
+        ("https://hooks.slack.com/services/T/B/x", "https://hooks.slack.com/services/T/B/x", ""),
+        ("https://hooks.example/run?sig=a%2Bb&v=1\n", "https://hooks.example/run", "?sig=a%2Bb&v=1"),
+        ("http://127.0.0.1:9?x", "http://127.0.0.1:9", "/?x"),
+        ("http://127.0.0.1:9", "http://127.0.0.1:9", "/"),
+    ],
+)
+def test_a_secret_url_is_taken_apart(value, url, rest):
+    """What to ask, and what follows it: with a slash where there is no path."""
+    found, query = UrlRef.split(value)
+
+    assert (str(found), query) == (url, rest)
+
+
+@pytest.mark.parametrize(
+    "value", ["hooks.example/x", "https://a.example/x?a b", "https://a.example/x?a#b", "s3cret"]
+)
+def test_what_is_no_url_is_refused_without_its_text(value):
+    """It may be another secret."""
+    with pytest.raises(ValueError) as refused:
+        UrlRef.split(value)
+
+    assert "s3cret" not in str(refused.value)
