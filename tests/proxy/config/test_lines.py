@@ -5,7 +5,7 @@ import tomllib
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from outrider.config.lines import KeyPath, Lines
@@ -115,6 +115,7 @@ def test_what_is_no_toml_is_survived(text):
     assert Lines("x = 1\n" + text).of(("x",)) == 1
 
 
+@settings(deadline=None)  # how fast is no claim
 @given(st.text(alphabet="a.=[]{}\"'\\#, \n\r1"))
 def test_no_text_is_too_strange(text):
     """Never an error, never an endless loop."""
@@ -222,6 +223,7 @@ def paths(value: Any, path: KeyPath = ()) -> list[KeyPath]:
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@settings(deadline=None)
 @given(seed=st.integers(0, 10**9))
 def test_every_key_of_any_layout_is_on_its_line(newline, seed):
     """Tables, arrays of tables, inline ones and lists in each other, with comments and texts between."""
