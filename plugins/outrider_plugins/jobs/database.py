@@ -34,6 +34,8 @@ Run: TypeAlias = "Callable[[Connection, list[Any]], Awaitable[Sequence[Any]]]"
 #: What is wrong with one item. Anything else is the disk's, and nobody of the same commit fares better.
 _STATEMENT = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError)
 _RETRY_AFTER_S = 5.0
+#: Bytes of a file that is checked as a whole when it is opened: some tenths of a second.
+_CHECKED = 64 * 2**20
 
 
 class StoreFailed(Unavailable):
@@ -200,9 +202,13 @@ class Database:
         await writer.execute("PRAGMA journal_size_limit = 67108864")
         for number, script in enumerate(self._migrations[version:], version + 1):
             await writer.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;")
-        # Reads a page of each: a file that is not whole shows here rather than at the first job.
+        # A file that is not whole shows here rather than at the first job; a large one at least at its ends.
         await writer.execute_fetchall("SELECT * FROM counts")
         await writer.execute_fetchall("SELECT max(seq) FROM jobs")
+        if self.path.stat().st_size <= _CHECKED:
+            rows = list(await writer.execute_fetchall("PRAGMA quick_check(1)"))
+            if rows[0][0] != "ok":
+                raise sqlite3.DatabaseError(rows[0][0])
 
     def _unusable(self, error: sqlite3.Error) -> StartError | StoreFailed:
         if type(error) is sqlite3.DatabaseError or "malformed" in str(error):

@@ -124,7 +124,7 @@ def test_a_second_process_is_refused(provider: FakeProvider, tmp_path: Path) -> 
         assert f"(process {sidecar.pid})" in said
 
 
-@pytest.mark.parametrize("damage", ["not a database", "a truncated one", "a newer schema"])
+@pytest.mark.parametrize("damage", ["not a database", "a truncated one", "a hole", "a newer schema"])
 def test_a_file_that_cannot_be_used_is_left_alone(
     provider: FakeProvider, tmp_path: Path, damage: str
 ) -> None:
@@ -135,6 +135,9 @@ def test_a_file_that_cannot_be_used_is_left_alone(
     file = state / "jobs.db"
     if damage == "not a database":
         file.write_bytes(b"something else entirely " * 1000)
+    elif damage == "a hole":
+        whole = file.read_bytes()
+        file.write_bytes(whole[:40_960] + bytes(8192) + whole[49_152:])
     elif damage == "a truncated one":
         file.write_bytes(file.read_bytes()[:6000])
     else:
