@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -56,13 +57,14 @@ class Bodies:
 
 
 class Spool:
-    """Takes a body piece by piece. `finish` syncs it, `discard` forgets it; one of the two, once."""
+    """Takes a body piece by piece. `finish` syncs it, `discard` forgets it, also after that."""
 
     def __init__(self, path: Path, max_bytes: int) -> None:
         self._path = path
         self._max_bytes = max_bytes
         self._pieces: list[bytes] = []
         self._file: BinaryIO | None = None
+        self._has_file = False
         self.size = 0
 
     async def add(self, piece: bytes) -> None:
@@ -70,14 +72,14 @@ class Spool:
         self.size += len(piece)
         if self.size > self._max_bytes:
             raise TooLong(f"more than {self._max_bytes} bytes")
-        if self._file is None and self.size <= SPILL:
+        if self.size <= SPILL:
             self._pieces.append(piece)
             return
         await _on_disk(self._write, piece)
 
     async def finish(self) -> bytes | None:
         """Give it whole, or None where it is in its file, synced."""
-        if self._file is None:
+        if not self._has_file:
             return b"".join(self._pieces)
         await _on_disk(self._sync)
         return None
@@ -86,13 +88,16 @@ class Spool:
         """Forget what was taken."""
         self._pieces = []
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):  # a full disk says so once more
+                self._file.close()
             self._file = None
+        if self._has_file:
             self._path.unlink(missing_ok=True)
 
     def _write(self, piece: bytes) -> None:
         if self._file is None:
             make_folder(self._path.parent)
+            self._has_file = True
             self._file = open(self._path, "wb")  # noqa: SIM115 - it stays open until the end of the body
             self._file.write(b"".join(self._pieces))
             self._pieces = []

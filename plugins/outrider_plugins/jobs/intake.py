@@ -148,6 +148,10 @@ class Intake:
         spool = Spool(store.bodies.request(id), self._options.max_body)
         try:
             body = await self._take(exchange, spool, digest)
+        except BaseException:
+            spool.discard()
+            raise
+        try:
             app_key, key, fields = self._fields(exchange)
             due = max(now, wishes.not_before or now)
             until = due + self._options.keep
@@ -173,7 +177,7 @@ class Intake:
                 callback=wishes.callback,
             )
             added = await store.add(draft)
-        except BaseException:
+        except Exception:  # not for an app that left: the commit may be under way, and needs the file
             spool.discard()
             raise
         if not added.same:
