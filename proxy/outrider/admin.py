@@ -18,7 +18,12 @@ from aiohttp.http_exceptions import BadHttpMethod, HttpProcessingError
 
 from . import gate
 from .clients import CLIENT_FIELD, bearer_or_basic
-from .connection import (
+from .errors import Malformed, NotFound, OutriderError, StartError, Unauthorized
+from .heads import END_OF_HEAD
+from .ids import exchange_id
+from .listener import open_socket
+from .problem import answer
+from .refusals import (
     MAX_FIELDS,
     MAX_LINE,
     has_request_line,
@@ -27,11 +32,6 @@ from .connection import (
     too_large,
     unknown_method,
 )
-from .errors import Malformed, NotFound, OutriderError, StartError, Unauthorized
-from .heads import END_OF_HEAD
-from .ids import exchange_id
-from .listener import open_socket
-from .problem import answer
 
 if TYPE_CHECKING:
     from .app import App

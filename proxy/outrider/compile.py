@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
 import ssl
-from collections.abc import Awaitable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from .clients import Client, Clients
 from .config import BaseUrl, IntegrationConfig, Problem, base_url_of, dotted, load, secret_refs
-from .errors import AttemptFailed, NotFound, OutriderError, Rubbish, StartError, TooSlow
-from .events import AttemptDone, Events, tell
-from .exchange import Attempt, Exchange
+from .errors import NotFound, StartError
+from .events import Events
+from .exchange import Exchange
 from .gate import Hosts, host_of_listener
 from .hosts import dispatched
-from .integration import Integration, Target, Timeout
-from .judged import ask_legibly, judged
+from .integration import Integration, Target
+from .judged import judged
 from .layers import OUTER, Layer, Placed, Stage, arrange, compose
 from .provider import LocalProvider, Provider
-from .query import without_parameters
 from .registry import Registry
 from .secrets import SecretMissing, Vault
 from .stamp import Stamp, stamp_of
+from .steps import attempts, keeping, prepared, timed
 from .table import Table
 from .tls import TlsFiles, listening_context, tls_context
 from .transport import UpgradingUpstream, Upstream
@@ -33,9 +31,6 @@ if TYPE_CHECKING:
     from .config import Config, Loaded
     from .layers import AttemptSend, ExchangeSend
     from .response import Response
-
-#: By the first digit. A 101 is as good as a 2xx, and no label of its own.
-_CLASSES = ("", "2xx", "2xx", "3xx", "4xx", "5xx")
 
 
 @dataclass
@@ -153,7 +148,7 @@ class Compiler:
         innermost: AttemptSend
         upstreams: list[Upstream] = []
         if isinstance(provider, LocalProvider):
-            innermost = _timed(provider.serve, target.timeout)
+            innermost = timed(provider.serve, target.timeout)
         else:
             kind = UpgradingUpstream if section.websocket else Upstream
             target.tls = tls = self._tls(section)
@@ -166,7 +161,7 @@ class Compiler:
         if provider is not None and provider.judged_calls:
             innermost = judged(innermost, provider)
         send = compose([placed for placed in layers if placed.layer.stage > Stage.RETRY], innermost)
-        carried: ExchangeSend = _attempts(target, send, events)
+        carried: ExchangeSend = attempts(target, send, events)
         target.stack = tuple(layers)
         target.send = compose([placed for placed in layers if placed.layer.stage == Stage.RETRY], carried)
         target.before = None
@@ -201,9 +196,9 @@ class Compiler:
         integration.keeps_body = any(placed.layer.keeps_body for placed in steps)
         carried = target.send
         if provider is not None and type(provider).prepare is not Provider.prepare:
-            carried = _prepared(provider, carried)
+            carried = prepared(provider, carried)
         send = compose(layers, carried)
-        integration.send = _keeping(send) if integration.keeps_body else send
+        integration.send = keeping(send) if integration.keeps_body else send
         return integration
 
     def _provider(self, name: str) -> Provider:
@@ -339,75 +334,3 @@ def _nobody(vault: Vault, routes: Mapping[str, ExchangeSend]) -> Integration:
 
     nobody.send = answered
     return nobody
-
-
-def _attempts(target: Target, send: AttemptSend, events: Events) -> ExchangeSend:
-    """Give the step that makes a fresh Attempt of an Exchange, and tells its end exactly once."""
-    strip, reads = target.credential_query, target.reads_errors
-    done = events.of(AttemptDone)
-
-    async def attempted(exchange: Exchange) -> Response:
-        attempt = Attempt(exchange, target)
-        if reads:
-            ask_legibly(attempt)
-        first = exchange.integration.target
-        names = strip if first is target else strip | first.credential_query
-        if names and "?" in attempt.target:
-            attempt.target = without_parameters(attempt.target, names)
-        before = exchange.upstream_s
-        result = "failed"
-        try:
-            response = await send(attempt)
-            result = _CLASSES[response.status // 100]
-            return response
-        except asyncio.CancelledError:
-            result = "cancelled"
-            raise
-        except OutriderError as error:
-            result = _result(error)
-            raise
-        finally:
-            tell(events, done, AttemptDone(attempt, result, exchange.upstream_s - before))
-
-    return attempted
-
-
-def _result(error: OutriderError) -> str:
-    if isinstance(error, TooSlow):
-        return "timeout"
-    if isinstance(error, Rubbish):
-        return "rubbish"
-    return "unreachable" if isinstance(error, AttemptFailed) else "refused"
-
-
-def _prepared(provider: Provider, send: ExchangeSend) -> ExchangeSend:
-    def prepared(exchange: Exchange) -> Awaitable[Response]:
-        provider.prepare(exchange)
-        return send(exchange)
-
-    return prepared
-
-
-def _keeping(send: ExchangeSend) -> ExchangeSend:
-    def keeping(exchange: Exchange) -> Awaitable[Response]:
-        if exchange.body.data is None:
-            exchange.body.keep()
-        return send(exchange)
-
-    return keeping
-
-
-def _timed(serve: AttemptSend, timeout: Timeout) -> AttemptSend:
-    """Hold a provider inside Outrider to the times of one outside: TooSlow after them."""
-
-    async def served(attempt: Attempt) -> Response:
-        started = monotonic()
-        left_s = min(timeout.response, attempt.exchange.deadline - started)
-        try:
-            return await asyncio.wait_for(serve(attempt), left_s)
-        except TimeoutError:
-            raise TooSlow("the provider did not answer in time") from None
-        finally:
-            attempt.exchange.upstream_s += monotonic() - started
-
-    return served

@@ -9,7 +9,6 @@ aiohttp to them.
 from __future__ import annotations
 
 import asyncio
-import re
 import socket
 import struct
 from collections.abc import Awaitable, Callable
@@ -17,21 +16,30 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from aiohttp import http_parser, web
 from aiohttp.http import HttpRequestParser, RawRequestMessage
-from aiohttp.http_exceptions import BadHttpMethod, LineTooLong
+from aiohttp.http_exceptions import BadHttpMethod
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 
 from . import departure
 from .errors import BrokenBody, Malformed, OutriderError, StartError
 from .heads import END_OF_HEAD, Head
+from .refusals import (
+    MAX_FIELDS,
+    MAX_HEAD,
+    MAX_LINE,
+    has_request_line,
+    is_too_large,
+    line_too_long,
+    not_http,
+    refusal_of,
+    too_large,
+    unknown_method,
+)
 
 if TYPE_CHECKING:
     from .listener import Listener
     from .transport import Tunnel
 
-#: Limits of a request's head, in bytes and seconds (SECURITY rules T14, T15).
-MAX_LINE = 16 * 1024
-MAX_HEAD = 32 * 1024
-MAX_FIELDS = 100
+#: Seconds for a request's head, and between two requests (SECURITY rule T14).
 HEAD_S = 10.0
 KEEP_ALIVE_S = 75.0
 #: How long, and how much, is still read of a body that nobody wants, so that the answer arrives.
@@ -39,8 +47,6 @@ LINGER_S = 2.0
 LINGER_BYTES = 1024 * 1024
 READ_BUFFER = 64 * 1024
 _RESET = struct.pack("ii", 1, 0)
-
-_REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32} \S+ HTTP/1\.[01]\r?\n")
 
 
 def require_c_parser() -> None:
@@ -132,7 +138,7 @@ class Connection(web.RequestHandler):
                 self._messages[-1] = (self._malformed(message, data), EMPTY_PAYLOAD)  # type: ignore[assignment]
             elif message.method == "OPTIONS" and b" RTSP/1." in data:
                 # llhttp speaks RTSP as well, and aiohttp does not tell which it was.
-                self._messages[-1] = (_not_http(), EMPTY_PAYLOAD)  # type: ignore[assignment]
+                self._messages[-1] = (not_http(), EMPTY_PAYLOAD)  # type: ignore[assignment]
             elif self._shared_bytes + self._head_bytes + size > MAX_HEAD:
                 self._refuse_large(self._request_count - before)
             if self._head_bytes:
@@ -149,7 +155,7 @@ class Connection(web.RequestHandler):
             self._head_bytes += size
             self._line_done = self._line_done or b"\n" in data
             if self._head_bytes > MAX_HEAD:
-                self._refuse(too_large() if self._line_done else _line_too_long())
+                self._refuse(too_large() if self._line_done else line_too_long())
             elif self._head_timer is None:
                 self._head_timer = self._loop.call_later(HEAD_S, self._head_late)
         else:
@@ -374,45 +380,3 @@ class Connection(web.RequestHandler):
         if isinstance(cause, BadHttpMethod) and self._head_bytes == 0 and has_request_line(data):
             return unknown_method()
         return refusal_of(cause)
-
-
-def has_request_line(data: bytes) -> bool:
-    """Whether bytes begin with what may be a request of HTTP/1, whatever its method."""
-    return _REQUEST_LINE.match(data) is not None
-
-
-def unknown_method() -> Malformed:
-    """Give the refusal of a method that is none of HTTP's."""
-    return Malformed("the method is not one that is passed on", status=501)
-
-
-def refusal_of(cause: BaseException) -> Malformed:
-    """Word what aiohttp's parser found; its line limit is MAX_LINE - 1, that of a field MAX_LINE."""
-    if isinstance(cause, LineTooLong):
-        return _line_too_long() if cause.args[1] < MAX_LINE else too_large()
-    if "Too many headers" in str(cause):
-        return too_large()
-    return _not_http()
-
-
-def _not_http() -> Malformed:
-    return Malformed("the request is not well-formed HTTP/1.1")
-
-
-def is_too_large(message: RawRequestMessage) -> bool:
-    """Whether a head is longer than all of one may be."""
-    fields = sum(len(name) + len(value) + 4 for name, value in message.raw_headers)
-    return len(message.path) + fields > MAX_HEAD
-
-
-def _line_too_long() -> Malformed:
-    return Malformed("the request line is too long", status=414)
-
-
-def too_large() -> Malformed:
-    """Give the refusal of a head that is too large, in a field or in all."""
-    return Malformed(
-        f"the request's head is too large: at most {MAX_FIELDS} fields, {MAX_LINE // 1024} KiB each, "
-        f"{MAX_HEAD // 1024} KiB in all",
-        status=431,
-    )

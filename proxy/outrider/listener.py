@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from .connection import HEAD_S, KEEP_ALIVE_S, LINGER_S, MAX_FIELDS, MAX_LINE, READ_BUFFER, Connection
+from .connection import HEAD_S, KEEP_ALIVE_S, LINGER_S, READ_BUFFER, Connection
 from .errors import Forbidden, OutriderError, StartError, Unavailable
 from .heads import Heads
+from .refusals import MAX_FIELDS, MAX_LINE
 
 if TYPE_CHECKING:
     from aiohttp.web import BaseRequest

@@ -10,9 +10,10 @@ from aiohttp.streams import StreamReader
 
 from outrider import departure
 from outrider.config import Listen
-from outrider.connection import HEAD_S, LINGER_BYTES, MAX_FIELDS, MAX_HEAD, MAX_LINE, Connection
+from outrider.connection import HEAD_S, LINGER_BYTES, Connection
 from outrider.errors import OutriderError
 from outrider.listener import Listener
+from outrider.refusals import MAX_FIELDS, MAX_HEAD, MAX_LINE
 
 Handle = Callable[[Connection, Any, StreamReader], Awaitable[bool]]
 GET = b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n"
