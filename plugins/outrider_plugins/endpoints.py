@@ -16,8 +16,8 @@ def outrider_integration_layers(integration: Integration) -> Iterable[Layer[Exch
 
     def wrap(send: ExchangeSend) -> ExchangeSend:
         async def listed(exchange: Exchange) -> Response:
-            path = exchange.path or "/"
-            if not any(call.matches(exchange.method, path) for call in calls):
+            if not exchange.is_one_of(calls):
+                path = exchange.path or "/"
                 raise Forbidden(
                     f"{exchange.method} {path} is not among the endpoints of integration '{integration.name}'"
                 )

@@ -54,7 +54,7 @@ class Client:
             method, path = exchange.method, exchange.path or "/"
             if exchange.integration.target.fetches_token(method, path):
                 return  # its SDK does that before any call that is allowed; the layer that answers it checks
-            if not any(call.matches(method, path) for call in self.endpoints):
+            if not exchange.is_one_of(self.endpoints):
                 raise Forbidden(f"client '{self.name}' may not call {method} {path}")
 
 

@@ -6,8 +6,10 @@ import re
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from multidict import istr
+
 from .config.values import parse_timespan
-from .errors import Malformed
+from .errors import Forbidden, Malformed
 from .headers import NO_NAMES, Headers
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from multidict import CIMultiDictProxy
 
     from .body import Body
+    from .config import Call
     from .headers import Field
     from .integration import Integration, Target
 
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 BACKGROUND = "outrider.background"
 """The note of an exchange that nobody waits for: see `Exchange.in_background`."""
 
+#: Fields by which many APIs take another method than the request has.
+_OVERRIDES = tuple(istr(name) for name in ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"))
 _DIGITS = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 
 
@@ -121,6 +126,14 @@ class Exchange:
     def left_s(self) -> float:
         """Seconds until the deadline, none after it."""
         return max(0.0, self.deadline - monotonic())
+
+    def is_one_of(self, calls: Iterable[Call]) -> bool:
+        """Whether it is one of these calls. Forbidden where a field asks to take it for another one."""
+        for name in _OVERRIDES:
+            if name in self.headers:
+                raise Forbidden(f"only listed calls are allowed here, and {name} asks for another method")
+        path = self.path or "/"
+        return any(call.matches(self.method, path) for call in calls)
 
     @property
     def in_background(self) -> bool:
