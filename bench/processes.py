@@ -75,6 +75,9 @@ def _leave(signum: int, _frame: FrameType | None) -> None:
 
 
 def leave_on_signals() -> None:
-    """Turn SIGTERM and SIGHUP into SystemExit, so that every `with` block is left in order."""
-    for signum in (signal.SIGTERM, signal.SIGHUP):
+    """Turn signals that end a program into SystemExit, so that every `with` block is left in order.
+
+    SIGINT too: who is started in the background, or by a worker of the tests, inherits that it is ignored.
+    """
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(signum, _leave)

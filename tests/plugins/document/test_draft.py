@@ -95,6 +95,9 @@ def test_a_document_of_ours_comes_back(tmp_path: Path) -> None:
     assert outrider(tmp_path, "docs", "--output", "first.md").returncode == 0
 
     imported = outrider(tmp_path, "import", "first.md", "--config", "second.toml")
+    # What the note asks for, and what `read the key again` depends on.
+    second_file = tmp_path / "second.toml"
+    second_file.write_text(second_file.read_text().replace("env:BACKUP_API_KEY", "cmd:vault"))
     checked = outrider(tmp_path, "check", "--config", "second.toml")
     second = outrider(tmp_path, "docs", "--config", "second.toml")
 
