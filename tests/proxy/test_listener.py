@@ -2,13 +2,19 @@
 
 import http.client
 import os
+import shutil
 import socket
 import stat
+import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from outrider.testing import FakeProvider, Sidecar
+
+#: The one of these tests may be in somebody's home.
+PYTHON = shutil.which("python3", path="/usr/bin:/usr/local/bin")
 
 CONFIG = """
 [server]
@@ -64,3 +70,33 @@ def test_only_the_named_users_connect_to_a_unix_socket(tmp_path: Path) -> None:
 
     assert seen == [(200, 0o666), (403, 0o666), (200, 0o600)]
     assert len(provider.requests) == 2
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be somebody else")
+@pytest.mark.skipif(PYTHON is None, reason="no Python that every user may run")
+def test_another_user_connects_only_where_it_is_named() -> None:
+    """As itself: refused by the system without `uids`, with a 403 by us, and let in when it is named."""
+    nobody = 65534
+    asks = (
+        "import socket, sys\ns = socket.socket(socket.AF_UNIX)\ns.connect(sys.argv[1])\n"
+        "s.sendall(b'GET /a/x HTTP/1.1\\r\\nHost: localhost\\r\\n\\r\\n')\nprint(s.recv(12).decode())"
+    )
+
+    def seen(uids: str) -> str:
+        with FakeProvider() as provider, tempfile.TemporaryDirectory(dir="/tmp") as folder:
+            os.chmod(folder, 0o755)
+            path = Path(folder, "o.sock")
+            with Sidecar(CONFIG.format(path=path, uids=uids, url=provider.url)):
+                done = subprocess.run(
+                    [str(PYTHON), "-c", asks, path],
+                    user=nobody,
+                    env={},
+                    capture_output=True,
+                    text=True,
+                    check=False,
+                )
+        return done.stdout.strip() or done.stderr.strip().splitlines()[-1]
+
+    assert seen("") == "PermissionError: [Errno 13] Permission denied"
+    assert seen("uids = [0]") == "HTTP/1.1 403"
+    assert seen(f"uids = [0, {nobody}]") == "HTTP/1.1 200"
