@@ -199,7 +199,7 @@ def test_what_cannot_be_queued_is_passed_on(
     cap(resource.RLIM_INFINITY)
 
     assert (answer.status, answer.body) == (429, b"slow down")
-    assert "a call is not queued: jobs cannot be kept for now" in app.sidecar.stderr
+    app.sidecar.until_said("a call is not queued: jobs cannot be kept for now")
 
 
 def test_a_delivery_that_cannot_be_written_down_is_not_repeated(
@@ -230,7 +230,7 @@ def test_a_directory_that_cannot_be_made(provider: FakeProvider, tmp_path: Path)
         location = app.enqueue("/acme/x")
         state = app.job(location, wait=5)["state"]
 
-        assert "cannot be used: file exists" in sidecar.stderr
+        sidecar.until_said("cannot be used: file exists")
     assert (refusal.status, live.status, state) == (503, 200, "done")
 
 
