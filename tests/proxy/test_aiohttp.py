@@ -93,7 +93,9 @@ async def test_the_connector_connects_our_stand_in() -> None:
 
 
 def test_a_body_has_its_pieces_in_its_buffer() -> None:
-    """The whole body of a response is taken from it without `read_nowait`."""
-    assert {"_buffer", "_eof", "_exception"} <= set(StreamReader.__slots__)
+    """The whole body of a response is taken from it without `read_nowait`, and a piece without `readany`."""
+    assert {"_buffer", "_eof", "_exception", "_waiter", "_loop"} <= set(StreamReader.__slots__)
+    assert "self._buffer.popleft()" in inspect.getsource(StreamReader._read_nowait_chunk)
+    assert "self._waiter = None" in inspect.getsource(StreamReader.feed_data)
     assert "self._buffer.append(data)" in inspect.getsource(StreamReader.feed_data)
     assert "self._eof = True" in inspect.getsource(StreamReader.feed_eof)

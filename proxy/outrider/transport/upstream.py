@@ -279,22 +279,37 @@ class Content:
         return data
 
     async def read(self) -> bytes:
-        """Give the next piece."""
-        protocol = self._protocol
+        """Give the next piece.
+
+        What `readany` does, without ten calls and two coroutines for it: they were a good part of what an
+        event of a stream costs.
+        """
+        protocol, payload = self._protocol, self._payload
         if self.empty or protocol is None:
             return b""
-        protocol.await_piece(self._idle_s)
         try:
-            piece = await self._payload.readany()
-            if not piece and (broken := self._payload.exception()) is not None:
-                raise broken
-            return piece
+            if payload._exception is None:
+                while not payload._buffer and not payload._eof:
+                    if protocol.transport is None:
+                        raise BrokenBody("the provider's connection is closed")
+                    protocol.await_piece(self._idle_s)
+                    payload._waiter = waiter = payload._loop.create_future()
+                    try:
+                        await waiter
+                    finally:
+                        payload._waiter = None
+                        protocol.got_piece()
+                if len(payload._buffer) == 1:
+                    return payload._read_nowait_chunk(-1)
+                if payload._buffer:
+                    return payload._read_nowait(-1)
+            if payload._exception is not None:
+                raise payload._exception
+            return b""
         except OutriderError as error:
             raise BrokenBody(error.detail) from error
         except (ClientError, OSError, RuntimeError) as error:
             raise BrokenBody(f"the provider's connection broke: {type(error).__name__}") from error
-        finally:
-            protocol.got_piece()
 
     def close(self) -> None:
         """Put the connection back after a whole body, cut it off otherwise."""
