@@ -285,7 +285,7 @@ class Content:
         event of a stream costs.
         """
         protocol, payload = self._protocol, self._payload
-        if self.empty or protocol is None:
+        if self.empty or protocol is None or payload is EMPTY_PAYLOAD:
             return b""
         try:
             if payload._exception is None:
