@@ -21,6 +21,7 @@ from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 
 from . import departure
 from .errors import BrokenBody, Malformed, OutriderError, StartError
+from .farewell import LINGER_BYTES, LINGER_S, Farewell
 from .heads import END_OF_HEAD, Head
 from .refusals import (
     MAX_FIELDS,
@@ -42,9 +43,6 @@ if TYPE_CHECKING:
 #: Seconds for a request's head, and between two requests (SECURITY rule T14).
 HEAD_S = 10.0
 KEEP_ALIVE_S = 75.0
-#: How long, and how much, is still read of a body that nobody wants, so that the answer arrives.
-LINGER_S = 2.0
-LINGER_BYTES = 1024 * 1024
 READ_BUFFER = 64 * 1024
 _RESET = struct.pack("ii", 1, 0)
 
@@ -201,6 +199,8 @@ class Connection(web.RequestHandler):
                 keep = await self.handle(self, message, payload)  # type: ignore[arg-type]
                 self.busy = False
                 if not keep or self.draining:
+                    if isinstance(message, OutriderError):
+                        self._part()
                     break
                 if not isinstance(payload, bytes) and (
                     not payload.is_eof() or payload.exception() is not None
@@ -277,6 +277,14 @@ class Connection(web.RequestHandler):
             pass
         finally:
             timer.cancel()
+
+    def _part(self) -> None:
+        """Close after an answer to what never became a request: the app may not be done with sending it."""
+        transport = self.transport
+        if transport is None or self.ended or transport.is_closing() or not transport.can_write_eof():
+            return
+        self.transport = None
+        Farewell(transport, self.connection_lost)
 
     def _ask_whether_it_left(self) -> None:
         if self.transport is not None and not self.transport.is_closing():

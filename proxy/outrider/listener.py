@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from .connection import HEAD_S, KEEP_ALIVE_S, LINGER_S, READ_BUFFER, Connection
+from .connection import HEAD_S, KEEP_ALIVE_S, READ_BUFFER, Connection
 from .errors import Forbidden, OutriderError, StartError, Unavailable
+from .farewell import LINGER_S
 from .heads import Heads
 from .refusals import MAX_FIELDS, MAX_LINE
 
