@@ -82,9 +82,14 @@ class App:
         """Serve until SIGTERM or SIGINT; tell `announce` each address once it accepts."""
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGTERM, stop.set)
-        loop.add_signal_handler(signal.SIGINT, stop.set)
-        loop.add_signal_handler(signal.SIGHUP, lambda: spawn(self.reload(), name="reload"))
+        # Not by the loop, which leaves a moment at the end in which a signal has its default effect.
+        does: dict[int, Callable[[], object]] = {
+            signal.SIGTERM: stop.set,
+            signal.SIGINT: stop.set,
+            signal.SIGHUP: lambda: spawn(self.reload(), name="reload"),
+        }
+        for number in does:
+            signal.signal(number, lambda number, _: loop.call_soon_threadsafe(does[number]))
         async with contextlib.AsyncExitStack() as stack:
             self.state.open()
             stack.callback(self.state.close)
@@ -102,10 +107,8 @@ class App:
             watching.cancel()
             await self._drain()
         await self.table.close()
-        # The end has begun: another SIGTERM must not turn the exit code into a death by signal.
-        # For every thread, so a mask would not do; and the loop resets what it still handles when it closes.
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
+        # The end has begun: another signal must not turn the exit code into a death by signal.
+        for number in does:
             signal.signal(number, signal.SIG_IGN)
 
     async def reload(self) -> bool:

@@ -219,6 +219,24 @@ def test_the_grace_time_ends(tmp_path: Path) -> None:
             assert "server.grace" in sidecar.stderr
 
 
+def test_signals_until_the_end_do_not_change_the_exit_code(tmp_path: Path) -> None:
+    """Whoever is told to end, again and again, ends with 0: there is no moment in which a signal kills."""
+    (tmp_path / "config.toml").write_text('[server]\nlisten = "127.0.0.1:0"\nadmin = "127.0.0.1:0"\n')
+    with subprocess.Popen(
+        [sys.executable, "-m", "outrider", "run"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as program:
+        assert program.stdout is not None
+        program.stdout.readline()
+        while program.poll() is None:
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                program.send_signal(number)
+
+    assert program.returncode == 0
+
+
 def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:
     """No traceback: the address, and what to do."""
     with socket.socket() as taken:
