@@ -15,11 +15,11 @@ from .headers import serialize
 from .transport import Tunnel
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
 
     from .connection import Connection
     from .exchange import Exchange
-    from .response import Response
+    from .response import Content, Response
 
 _STATUS_LINES = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode("latin-1") for status in HTTPStatus
@@ -96,15 +96,29 @@ def relay(
 async def _stream(
     connection: Connection, exchange: Exchange, response: Response, head: bytes, chunked: bool
 ) -> None:
+    def into(piece: bytes) -> bool:
+        try:
+            connection.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
+        except ConnectionResetError:
+            return False  # to wait for an app that has left raises
+        return not connection.writing_paused
+
     idle_s = exchange.integration.target.timeout.idle
-    read = response.body.read
+    body = response.body
+    pour = getattr(body, "pour", None)
     connection.write(head)
-    while piece := await read():
-        connection.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
-        if connection.writing_paused:
-            await connection.drained(idle_s)
+    while not await (_pour(body, into) if pour is None else pour(into)):
+        await connection.drained(idle_s)
     if chunked:
         connection.write(b"0\r\n\r\n")
+
+
+async def _pour(body: Content, into: Callable[[bytes], bool]) -> bool:
+    """Hand each piece to `into`, until that wants no more for now; tell whether this was all."""
+    while piece := await body.read():
+        if not into(piece):
+            return False
+    return True
 
 
 async def tunnel(connection: Connection, exchange: Exchange, response: Response) -> None:

@@ -19,7 +19,11 @@ _log = logging.getLogger("outrider")
 
 
 class Content(Protocol):
-    """The body of a response. Whoever drops a response closes it."""
+    """The body of a response. Whoever drops a response closes it.
+
+    One that can hand its pieces on as they arrive has `pour` too (`transport/upstream.py`), which the relay
+    asks instead of `read`.
+    """
 
     @property
     def length(self) -> int | None:

@@ -94,8 +94,10 @@ async def test_the_connector_connects_our_stand_in() -> None:
 
 def test_a_body_has_its_pieces_in_its_buffer() -> None:
     """The whole body of a response is taken from it without `read_nowait`, and a piece without `readany`."""
-    assert {"_buffer", "_eof", "_exception", "_waiter", "_loop"} <= set(StreamReader.__slots__)
+    assert {"_buffer", "_eof", "_exception", "_waiter", "_eof_waiter", "_loop"} <= set(StreamReader.__slots__)
     assert "self._buffer.popleft()" in inspect.getsource(StreamReader._read_nowait_chunk)
     assert "self._waiter = None" in inspect.getsource(StreamReader.feed_data)
     assert "self._buffer.append(data)" in inspect.getsource(StreamReader.feed_data)
     assert "self._eof = True" in inspect.getsource(StreamReader.feed_eof)
+    for ends in (StreamReader.feed_eof, StreamReader.set_exception):
+        assert "waiter = self._eof_waiter" in inspect.getsource(ends)

@@ -56,6 +56,8 @@ class Protocol(BaseProtocol):
         self._head: asyncio.Future[Came] | None = None
         self._read: Read | None = None
         self._idle_s = 0.0
+        self._into: Callable[[bytes], bool] | None = None
+        self._full: asyncio.Future[None] | None = None
 
     @property
     def clean(self) -> bool:
@@ -138,6 +140,32 @@ class Protocol(BaseProtocol):
         """Wait no longer: the app's own pace is no fault of the provider."""
         self._deadlines.clear(self)
 
+    def pour(self, into: Callable[[bytes], bool], full: asyncio.Future[None], idle_s: float) -> None:
+        """Hand each piece of the body to `into` once it is here; set `full` when that wants no more.
+
+        TooSlow in the body where nothing comes for `idle_s`.
+        """
+        self._into, self._full = into, full
+        self.await_piece(idle_s)
+
+    def stop_pouring(self) -> bool:
+        """Hand over nothing more; tell whether more is wanted."""
+        wanted = self._into is not None
+        self._into = self._full = None
+        self.got_piece()
+        return wanted
+
+    def _hand_over(self, into: Callable[[bytes], bool], payload: StreamReader) -> None:
+        self._into = None  # taking a piece may parse on, and come back to here
+        while payload._buffer:
+            several = len(payload._buffer) > 1
+            if not into(payload._read_nowait(-1) if several else payload._read_nowait_chunk(-1)):
+                if self._full is not None and not self._full.done():
+                    self._full.set_result(None)
+                return
+        self._into = into
+        self._deadlines.set(self, self._idle_s)
+
     def late(self) -> None:
         """Fail what is waited for: its time is over."""
         if self._head is None or self._head.done():
@@ -201,6 +229,8 @@ class Protocol(BaseProtocol):
             self._payload = payload
             self._deadlines.clear(self)
             head.set_result((message, payload))
+        if self._into is not None and self._payload is not None and self._payload._buffer:
+            self._hand_over(self._into, self._payload)
 
     def _switch(self, surplus: bytes) -> None:
         """Read no more of this protocol, until it is known what follows."""

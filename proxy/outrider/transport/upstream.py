@@ -25,7 +25,7 @@ from .shapes import PLAIN_CONNECTION, Shapes
 from .tunnel import Tunnel
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from aiohttp.http import RawResponseMessage
     from aiohttp.streams import StreamReader
@@ -310,6 +310,31 @@ class Content:
             raise BrokenBody(error.detail) from error
         except (ClientError, OSError, RuntimeError) as error:
             raise BrokenBody(f"the provider's connection broke: {type(error).__name__}") from error
+
+    async def pour(self, into: Callable[[bytes], bool]) -> bool:
+        """Hand each piece to `into` as it arrives, until that wants no more for now; tell whether it was all.
+
+        After the first piece the socket's own callback does it: waking a task for each event of a stream
+        is a third of what that costs.
+        """
+        protocol, payload = self._protocol, self._payload
+        while piece := await self.read():
+            if not into(piece):
+                return False
+            assert protocol is not None
+            if not payload._buffer and not payload._eof and payload._exception is None:
+                payload._eof_waiter = waiter = payload._loop.create_future()
+                protocol.pour(into, waiter, self._idle_s)
+                try:
+                    await waiter
+                except (OutriderError, ClientError, OSError, RuntimeError):
+                    pass  # `read` tells what that means
+                finally:
+                    payload._eof_waiter = None
+                    wants_more = protocol.stop_pouring()
+                if not wants_more:
+                    return False
+        return True
 
     def close(self) -> None:
         """Put the connection back after a whole body, cut it off otherwise."""
