@@ -125,10 +125,17 @@ class Provider:
     sdk: ClassVar[str] = ""
     """The official SDK for Python, by its package name."""
     sdk_setup: ClassVar[str] = ""
-    """The line that points it at the sidecar: `{url}` is `http://127.0.0.1:8080/acme`, `{own_url}` is
-    `http://acme.localhost:8080`, for one that drops a path prefix."""
+    """The line that points it at the sidecar: `{url}` is `http://127.0.0.1:8080/acme`, `{bare_url}` the same
+    without `http://`, `{own_url}` is `http://acme.localhost:8080`, for one that drops a path prefix."""
     sdk_note: ClassVar[str] = ""
     """What else there is to know of it in a sentence or two; it may have `{url}` too."""
+
+    @classmethod
+    def point_sdk(cls, url: str, own_url: str) -> str:
+        """Give `sdk_setup` for these addresses."""
+        bare = url.partition("://")[2]
+        line = cls.sdk_setup.replace("{url}", url).replace("{bare_url}", bare)
+        return line.replace("{own_url}", own_url)
 
     def prepare(self, exchange: Exchange) -> None:
         """Look at an exchange once, before its first attempt: put on an idempotency key, say."""

@@ -10,9 +10,7 @@ README = Path(__file__).parents[2] / "README.md"
 def test_the_lines_for_sdks_are_those_of_the_plugins() -> None:
     """A row for every provider that has a line, and no other."""
     rows = {
-        f"| {one.title} | `{one.sdk_setup}` |".replace("{url}", f"http://127.0.0.1:8080/{name}").replace(
-            "{own_url}", f"http://{name}.localhost:8080"
-        )
+        f"| {one.title} | `{one.point_sdk(f'http://127.0.0.1:8080/{name}', f'http://{name}.localhost:8080')}` |"
         for name, one in load_plugins().providers.items()
         if one.sdk_setup
     }

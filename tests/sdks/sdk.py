@@ -112,8 +112,9 @@ class Sdk:
         """The SDK, connected; afterwards: all that the provider saw came through us, with our credential."""
         self.running, self.facts = running, running.facts(self.provider)
         running.clear(self._answer)
-        line = self.facts.sdk_setup.replace("{url}", running.url(self.integration))
-        client = self.connect(line.replace("{own_url}", running.own_url(self.integration)))
+        client = self.connect(
+            self.facts.point_sdk(running.url(self.integration), running.own_url(self.integration))
+        )
         yield client
         self.close(client)
         problems = running.fake.problems + running.further.problems

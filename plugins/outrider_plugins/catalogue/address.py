@@ -27,9 +27,7 @@ def addresses(name: str, server: Server | None) -> tuple[str, str]:
 def point(provider: type[Provider], name: str, server: Server | None) -> str:
     """Give the line that points the provider's SDK at the integration `name`; "" where it has none."""
     url, own_url = addresses(name, server)
-    if not provider.sdk_setup or not url:
-        return ""
-    return provider.sdk_setup.replace("{url}", url).replace("{own_url}", own_url)
+    return provider.point_sdk(url, own_url) if url else ""
 
 
 def _host(listen: Listen) -> str:

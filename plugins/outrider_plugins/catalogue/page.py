@@ -126,7 +126,7 @@ def _credential(provider: type[Provider]) -> str:
 
 def _setup(provider: type[Provider]) -> str:
     name = provider.name
-    return provider.sdk_setup.replace("{url}", _URL.format(name)).replace("{own_url}", _OWN_URL.format(name))
+    return provider.point_sdk(_URL.format(name), _OWN_URL.format(name))
 
 
 def _anchor(title: str) -> str:

@@ -54,7 +54,7 @@ class Algolia(Provider):
     sdk = "algoliasearch"
     sdk_setup = (
         'config = SearchConfig("x", "x"); config.max_rate_limit_retries = 0; '
-        'config.hosts = HostsCollection([Host("{url}".removeprefix("http://"), scheme="http")]); '
+        'config.hosts = HostsCollection([Host("{bare_url}", scheme="http")]); '
         "client = SearchClientSync.create_with_config(config)"
     )
     sdk_note = "After a 5xx it sets its only host aside for five minutes."

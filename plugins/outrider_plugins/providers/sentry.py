@@ -54,7 +54,7 @@ class Sentry(Provider):
         shape="statuspage",
     )
     sdk = "sentry-sdk"
-    sdk_setup = 'sentry_sdk.init(dsn="{url}/42".replace("://", "://PUBLIC_KEY@"))'
+    sdk_setup = 'sentry_sdk.init(dsn="http://PUBLIC_KEY@{bare_url}/42")'
     sdk_note = (
         'The key and the project of the DSN; the integration is one of the intake, with `auth.type = "pass"`.'
     )

@@ -94,7 +94,7 @@ class Conformance:
     def test_it_says_how_to_point_its_sdk(self) -> None:
         """Where it names an SDK, with the address in the line."""
         line = self.facts.sdk_setup
-        assert not self.facts.sdk or "{url}" in line or "{own_url}" in line, "sdk_setup needs {url}"
+        assert not self.facts.sdk or "url}" in line, "sdk_setup needs {url}, {bare_url} or {own_url}"
 
     def test_its_plans_give_limits(self) -> None:
         """`plan = "NAME"` of each of them is no problem, and its limits are the integration's."""
