@@ -108,10 +108,11 @@ class Body:
         It gets b"" at the end, when nothing more can come of it. Only before the first attempt has begun.
         """
         assert not self._started, "what was sent already cannot be another"
-        self.length = length
         if self.data is not None:
             self.data = decode(self.data) + decode(b"")
+            self.length = length
             return
+        self.length = length
         source = self._source
         assert source is not None
 
@@ -162,5 +163,18 @@ class Body:
         self._kept = []
 
 
-NO_BODY = Body()
+class _NoBody(Body):
+    """Every request without a body has this one, so it stays as it is."""
+
+    __slots__ = ()
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in ("data", "length") and getattr(self, name, value) != value:
+            raise AttributeError(
+                "a request without a body shares it with others; give the exchange a new Body"
+            )
+        super().__setattr__(name, value)
+
+
+NO_BODY: Body = _NoBody()
 """The body of every request without one."""

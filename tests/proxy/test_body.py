@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from outrider.body import KEEP_ONE, NO_BODY, Body
+from outrider.errors import Malformed
 
 
 def streaming(*pieces: bytes) -> Body:
@@ -132,3 +133,19 @@ async def test_a_reader_that_is_not_done_gives_it_back() -> None:
     assert early.cancelled()
     await body.take_back()
     body.close()
+
+
+async def test_the_body_of_requests_without_one_stays_empty() -> None:
+    """It is shared by all of them: what one request did to it would be sent by every other."""
+    with pytest.raises(AttributeError, match="give the exchange a new Body"):
+        NO_BODY.data = b"GET /evil HTTP/1.1\r\n\r\n"
+
+    def refusing(piece: bytes) -> bytes:
+        raise Malformed("no such body")
+
+    with pytest.raises(Malformed):
+        NO_BODY.recode(refusing, length=10)
+    with pytest.raises(AttributeError):
+        NO_BODY.recode(lambda piece: b"", length=10)
+
+    assert (await NO_BODY.gather(), NO_BODY.length, NO_BODY.replayable) == (b"", None, True)

@@ -220,6 +220,6 @@ def _take_chunks_apart(attempt: Attempt) -> None:
 
 def _decoded_length(exchange: Exchange) -> int:
     text = exchange.headers.get("x-amz-decoded-content-length", "")
-    if not text.isdecimal() or not text.isascii():
+    if not text.isdecimal() or not text.isascii() or len(text) > 18:
         raise Malformed("an aws-chunked body needs x-amz-decoded-content-length, a number")
     return int(text)

@@ -237,6 +237,25 @@ def test_chunks_that_the_apps_sdk_signed(sidecar: Sidecar, provider: FakeProvide
     assert request.values("X-Amz-Content-Sha256") == [payload]
 
 
+@pytest.mark.parametrize("length", ["10", "0", "9" * 5000, ""])
+def test_chunks_that_were_announced_and_are_none(
+    sidecar: Sidecar, provider: FakeProvider, length: str
+) -> None:
+    """A 400, and the next request without a body is one still."""
+    connection = http.client.HTTPConnection("127.0.0.1", sidecar.port, timeout=10)
+    fields = {"X-Amz-Content-Sha256": "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"}
+    said = []
+    for method, more in (("GET", {**fields, "X-Amz-Decoded-Content-Length": length}), ("GET", {})):
+        connection.request(method, "/s3/b/k", headers=more)
+        answer = connection.getresponse()
+        answer.read()
+        said.append(answer.status)
+    connection.close()
+
+    assert said == [400, 200]
+    assert [request.values("Content-Length") for request in provider.requests] == [[]]
+
+
 def test_chunks_that_nobody_signed_go_on_as_they_are(sidecar: Sidecar, provider: FakeProvider) -> None:
     """With the checksum after them, which S3 checks."""
     body = b"5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\n"
