@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from .gate import Hosts, host_of_listener
 from .hosts import dispatched
 from .integration import Integration, Target
 from .judged import judged
-from .layers import OUTER, Layer, Placed, Stage, arrange, compose
+from .layers import OUTER, Layer, Placed, Stage, answering, arrange, compose, handing_on
 from .provider import LocalProvider, Provider
 from .registry import Registry
 from .secrets import SecretMissing, Vault
@@ -145,10 +145,13 @@ class Compiler:
         target.events = events
         target.before = self._replaced(target)
         layers = self._layers("outrider_target_layers", name, OUTER, target=target, events=events)
+        layers = [self._of_auth_type(placed, section) for placed in layers]
         innermost: AttemptSend
         upstreams: list[Upstream] = []
         if isinstance(provider, LocalProvider):
             innermost = timed(provider.serve, target.timeout)
+            if (plugin := self._foreign("provider", section.provider)) is not None:
+                innermost = answering(plugin, innermost)
         else:
             kind = UpgradingUpstream if section.websocket else Upstream
             target.tls = tls = self._tls(section)
@@ -196,7 +199,8 @@ class Compiler:
         integration.keeps_body = any(placed.layer.keeps_body for placed in steps)
         carried = target.send
         if provider is not None and type(provider).prepare is not Provider.prepare:
-            carried = prepared(provider, carried)
+            plugin = self._foreign("provider", section.provider)
+            carried = prepared(provider, carried if plugin is None else handing_on(plugin, carried))
         send = compose(layers, carried)
         integration.send = keeping(send) if integration.keeps_body else send
         return integration
@@ -233,6 +237,18 @@ class Compiler:
                 raise StartError(f"plugin '{plugin}': Stage.{layer.stage.name} is not for {hook}")
             placed.append(Placed(plugin, layer, foreign=not self._registry.plugins[plugin].builtin))
         return arrange(placed, owner=f"integration '{owner}'")
+
+    def _of_auth_type(self, placed: Placed[Any], section: IntegrationConfig) -> Placed[Any]:
+        """Lay the layer that authenticates at the door of the plugin whose auth type it is."""
+        plugin = self._foreign("auth type", section.auth_type)
+        if placed.layer.stage != Stage.AUTH or placed.foreign or plugin is None:
+            return placed
+        return replace(placed, plugin=plugin, foreign=True)
+
+    def _foreign(self, kind: str, name: str | None) -> str | None:
+        """Give the plugin that a provider or auth type is from, None where that is built in."""
+        plugin = self._registry.owner(kind, name) if name is not None else None
+        return None if plugin is None or self._registry.plugins[plugin].builtin else plugin
 
     def _clients(self, config: Config, vault: Vault) -> Clients | None:
         if not config.clients:

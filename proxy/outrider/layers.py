@@ -9,10 +9,11 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
 from .errors import StartError
-from .response import Response
+from .flaws import flaw_of, flaw_of_response
 
 if TYPE_CHECKING:
     from .exchange import Attempt, Exchange
+    from .response import Response
 
 T = TypeVar("T")
 
@@ -97,24 +98,33 @@ def arrange(placed: Iterable[Placed[T]], *, owner: str) -> list[Placed[T]]:
     return ordered
 
 
-class NotAResponse(TypeError):
-    """A layer of `plugin` gave something else than a Response."""
+class LayerMistake(TypeError):
+    """A layer of `plugin` handed on, or gave back, what nobody can work with."""
 
-    def __init__(self, plugin: str, given: object) -> None:
-        super().__init__(f"a layer of plugin '{plugin}' gave {type(given).__name__}; give a Response")
+    def __init__(self, plugin: str, what: str) -> None:
+        super().__init__(f"a layer of plugin '{plugin}' {what}")
         self.plugin = plugin
 
 
-def _answering(plugin: str, send: Send[T]) -> Send[T]:
-    """Name the plugin whose layer forgot to return: the error would show in the layer around it."""
+def handing_on(plugin: str, send: Send[T]) -> Send[T]:
+    """Name the plugin whose layer spoilt what travels: the error would show in a layer inside of it."""
+
+    def handed_on(travels: T) -> Awaitable[Response]:
+        if flaw := flaw_of(travels):
+            raise LayerMistake(plugin, f"hands on {flaw}")
+        return send(travels)
+
+    return handed_on
+
+
+def answering(plugin: str, send: Send[T]) -> Send[T]:
+    """Name the plugin whose layer gave no response, or a broken one: it would show in the layer around it."""
 
     async def answered(travels: T) -> Response:
         coming = send(travels)
-        if not isinstance(coming, Awaitable):
-            raise NotAResponse(plugin, coming)
-        response = await coming
-        if not isinstance(response, Response):
-            raise NotAResponse(plugin, response)
+        response = await coming if isinstance(coming, Awaitable) else coming
+        if flaw := flaw_of_response(response):
+            raise LayerMistake(plugin, f"gave {flaw}")
         return response
 
     return answered
@@ -125,11 +135,11 @@ def compose(layers: Iterable[Placed[T]], innermost: Send[T]) -> Send[T]:
     send = innermost
     for placed in reversed(list(layers)):
         try:
-            send = placed.layer.wrap(send)
+            send = placed.layer.wrap(handing_on(placed.plugin, send) if placed.foreign else send)
             if not callable(send):
                 raise TypeError(f"wrap gives {type(send).__name__}, and must give the new send")
             if placed.foreign:
-                send = _answering(placed.plugin, send)
+                send = answering(placed.plugin, send)
         except Exception as error:
             raise StartError(
                 f"plugin '{placed.plugin}': its layer {placed} raised {type(error).__name__}: {error}"

@@ -3,6 +3,7 @@
 from .admin import APP
 from .app import App
 from .auth import AuthType, Credential
+from .body import Body
 from .config import (
     Config,
     DocumentRef,
@@ -79,6 +80,7 @@ __all__ = [
     "AttemptFailed",
     "AttemptSend",
     "AuthType",
+    "Body",
     "BreakerClosed",
     "BreakerOpened",
     "BrokenBody",

@@ -20,7 +20,7 @@ from .events import ExchangeDone, PluginRaised, tell
 from .exchange import Exchange
 from .heads import Head
 from .ids import exchange_id
-from .layers import NotAResponse
+from .layers import LayerMistake
 from .problem import answer
 from .relay import relay, tunnel
 
@@ -153,7 +153,7 @@ class Server:
     ) -> bool:
         """Send an admitted exchange down its stack and pass on what comes back."""
         table = self.table
-        integration = exchange.integration
+        integration, body = exchange.integration, exchange.body
         integration.in_flight += 1
         status, broken = 0, True
         response: Response | None = None
@@ -183,8 +183,8 @@ class Server:
         finally:
             if response is not None:
                 response.close()
-            if exchange.body is not NO_BODY:
-                exchange.body.close()
+            if body is not NO_BODY:
+                body.close()
             integration.in_flight -= 1
             tell(table.events, table.done, ExchangeDone(exchange, status, broken))
 
@@ -217,7 +217,7 @@ class Server:
 
     def _blame(self, error: BaseException) -> OutriderError:
         """Find whose code raised, from the innermost frame out; the log has the traceback."""
-        plugin = error.plugin if isinstance(error, NotAResponse) else self._plugin_in(error)
+        plugin = error.plugin if isinstance(error, LayerMistake) else self._plugin_in(error)
         if plugin is not None:
             _log.error("plugin '%s' raised on the request path", plugin, exc_info=error)
             self.table.events.emit(PluginRaised(plugin))

@@ -22,9 +22,16 @@ LAYERS = {
     "methods": "attempt.method = 'GET /y HTTP/1.1\\r\\nX-Evil: 1\\r\\n\\r\\nGET'",
     "fields": "attempt.headers.set('X', 'a\\r\\nX-Evil: 1')",
     "status": "return respond(99)",
+    "texts": "attempt.fields.append(('X-Key', 'secret'))",
+    "raws": "attempt.fields.append((b'X', b'a\\r\\nX-Evil: 1'))",
+    "lengths": "attempt.headers.set('Content-Length', '3')",
+    "bodies": "attempt.exchange.body = None",
+    "longer": "attempt.exchange.body.data = b'GET /evil HTTP/1.1\\r\\n\\r\\n'",
+    "loses": "attempt = attempt.exchange",
+    "answers": "return Response(200, [('X', 'secret')], Whole(b''))",
 }
 PLUGIN = f"""
-from outrider.plugin import Layer, Stage, hookimpl, respond
+from outrider.plugin import Layer, Response, Stage, Whole, hookimpl, respond
 
 @hookimpl
 def outrider_target_layers(target):

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from outrider.errors import StartError
-from outrider.layers import OUTER, SINGLE, Layer, NotAResponse, Placed, Stage, arrange, compose
+from outrider.layers import OUTER, SINGLE, Layer, LayerMistake, Placed, Stage, arrange, compose
+from proxy.test_exchange import exchange
 
 
 def placed(stage: Stage, plugin: str = "p", **options: Any) -> Placed[Any]:
@@ -90,8 +91,28 @@ async def test_who_forgets_to_return_is_named(asynchronous: bool) -> None:
     outer, inner = Layer(stage=Stage.OBSERVE, wrap=lambda send: send), Layer(Stage.LIMIT, forgetful)
     send = compose([Placed("outer", outer, foreign=True), Placed("inner", inner, foreign=True)], innermost)
 
-    with pytest.raises(NotAResponse, match="a layer of plugin 'inner' gave NoneType; give a Response"):
-        await send("x")
+    with pytest.raises(LayerMistake, match="a layer of plugin 'inner' gave NoneType; give a Response"):
+        await send(exchange())
+
+
+async def test_who_spoils_what_travels_is_named() -> None:
+    """Not the layer inside of it, which is only the first to look."""
+
+    def spoiling(send: Any) -> Any:
+        async def spoilt(travels: Any) -> Any:
+            travels.body = None
+            return await send(travels)
+
+        return spoilt
+
+    async def innermost(travels: Any) -> Any:
+        raise AssertionError
+
+    outer, inner = Layer(stage=Stage.OBSERVE, wrap=spoiling), Layer(Stage.LIMIT, lambda send: send)
+    send = compose([Placed("outer", outer, foreign=True), Placed("inner", inner, foreign=True)], innermost)
+
+    with pytest.raises(LayerMistake, match=r"plugin 'outer' hands on exchange\.body that is NoneType"):
+        await send(exchange())
 
 
 @pytest.mark.parametrize("stage", [6, "limit", None])
