@@ -14,10 +14,52 @@ from .exchange import Attempt, Exchange
 from .response import Response
 
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-#: What cannot stand in the value of a field (RFC 9110 section 5.5).
-_UNCLEAN = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+#: Bytes that may stand in a field: no control characters but the tab (RFC 9110 section 5.5).
+_CLEAN = bytes(byte for byte in range(256) if byte == 0x09 or (byte >= 0x20 and byte != 0x7F))
 #: Made for each hop, of what is really sent: a second one would be the beginning of another request.
 _FRAMING = frozenset((b"content-length", b"host", b"transfer-encoding"))
+_REMEMBERED = 1024
+
+
+class _Fields:
+    """Looks at fields of one kind; names that were well once are remembered, up to a cap."""
+
+    def __init__(self, what: str, refused: frozenset[bytes] = frozenset()) -> None:
+        self._what = what
+        self._refused = refused
+        self._well: set[bytes] = set()
+
+    def flaw(self, fields: Iterable[tuple[bytes, bytes]]) -> str:
+        """Say what is wrong with them. Values can be secrets, so only names are told."""
+        try:
+            text = b"".join([name + value for name, value in fields])
+            if not text.translate(None, _CLEAN) and self._well.issuperset([name for name, _ in fields]):
+                return ""
+        except (TypeError, ValueError):
+            pass  # it is said below
+        for pair in fields:
+            if wrong := self._wrong(pair):
+                return f"{self._what} with {wrong}"
+            if len(self._well) < _REMEMBERED:
+                self._well.add(pair[0])
+        return ""
+
+    def _wrong(self, pair: object) -> str:
+        if not isinstance(pair, tuple) or len(pair) != 2:
+            return f'{_kind(pair)} in it; a field is (b"name", b"value")'
+        name, value = pair
+        if not isinstance(name, bytes) or not isinstance(value, bytes):
+            return f"{_kind(name)} and {_kind(value)} as a field; they are bytes"
+        if _TOKEN.fullmatch(name) is None:
+            return f"{name!r}, which is no name of a field"
+        if value.translate(None, _CLEAN):
+            return f"a control character in {name.decode()}"
+        return f"{name.decode()}, which Outrider makes itself" if name.lower() in self._refused else ""
+
+
+_OF_ATTEMPT = _Fields("attempt.fields", _FRAMING)
+_OF_EXCHANGE = _Fields("exchange.raw_headers")
+_OF_RESPONSE = _Fields("response.fields")
 
 
 def flaw_of(travels: object) -> str:
@@ -27,9 +69,9 @@ def flaw_of(travels: object) -> str:
             return "an attempt whose method or target is no str"
         if not isinstance(travels.fields, list):
             return f"attempt.fields that are {_kind(travels.fields)}; they are a list"
-        return flaw_of_fields("attempt.fields", travels.fields, _FRAMING) or _flaw_of_body(travels.exchange)
+        return _OF_ATTEMPT.flaw(travels.fields) or _flaw_of_body(travels.exchange)
     if isinstance(travels, Exchange):
-        return flaw_of_fields("exchange.raw_headers", travels.raw_headers) or _flaw_of_body(travels)
+        return _OF_EXCHANGE.flaw(travels.raw_headers) or _flaw_of_body(travels)
     return f"{_kind(travels)}; hand on what the layer was given"
 
 
@@ -37,24 +79,7 @@ def flaw_of_response(response: object) -> str:
     """Say what of a response cannot be passed on; "" for nothing."""
     if not isinstance(response, Response):
         return f"{_kind(response)}; give a Response"
-    return flaw_of_fields("response.fields", response.fields)
-
-
-def flaw_of_fields(what: str, fields: Iterable[object], refused: frozenset[bytes] = frozenset()) -> str:
-    """Say what is wrong with fields. Values can be secrets, so only names are told."""
-    for pair in fields:
-        if not isinstance(pair, tuple) or len(pair) != 2:
-            return f'{what} with {_kind(pair)} in it; a field is (b"name", b"value")'
-        name, value = pair
-        if not isinstance(name, bytes) or not isinstance(value, bytes):
-            return f"{what} with {_kind(name)} and {_kind(value)} as a field; they are bytes"
-        if _TOKEN.fullmatch(name) is None:
-            return f"{what} with {name!r}, which is no name of a field"
-        if _UNCLEAN.search(value) is not None:
-            return f"{what} with a control character in {name.decode()}"
-        if name.lower() in refused:
-            return f"{what} with {name.decode()}, which Outrider makes itself"
-    return ""
+    return _OF_RESPONSE.flaw(response.fields)
 
 
 def _flaw_of_body(exchange: Exchange) -> str:
