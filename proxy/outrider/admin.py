@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import logging
+import re
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +56,7 @@ HEADERS = {
     "Server": "outrider",
 }
 _READ = ("GET", "HEAD")
+_PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 #: The longest body of a request, in bytes.
 MAX_BODY = 1 << 20
 #: Health says nothing that a probe must not know, and probes have no token.
@@ -73,13 +75,7 @@ class Admin:
         application[APP] = app
         application.router.add_get("/healthz", _healthz)
         application.router.add_get("/readyz", _readyz)
-        for plugin, route in registry.each("outrider_admin_routes"):
-            if not isinstance(route, web.AbstractRouteDef):
-                given = type(route).__name__
-                raise StartError(
-                    f"plugin '{plugin}': outrider_admin_routes gives {given}; give aiohttp.web.get(...), say"
-                )
-            application.router.add_routes([route])
+        add_routes(application.router, registry)
         application.on_response_prepare.append(_finish)
         self._runner = web.AppRunner(application)
         self._listening: asyncio.Server | None = None
@@ -149,6 +145,32 @@ class Admin:
         token = self._app.table.vault.get(reference).value
         if not _offers(request, (token, self._app.state.admin_token)):
             raise Unauthorized("the admin listener wants admin_token as a Bearer")
+
+
+def add_routes(router: web.UrlDispatcher, registry: Registry) -> None:
+    """Add the plugins' routes. StartError for one that would never be asked, and names who is."""
+    owners: dict[str, dict[str, str]] = {path: {"GET": "Outrider itself"} for path in ("/healthz", "/readyz")}
+    for plugin, route in registry.each("outrider_admin_routes"):
+        if not isinstance(route, web.AbstractRouteDef):
+            given = type(route).__name__
+            raise StartError(
+                f"plugin '{plugin}': outrider_admin_routes gives {given}; give aiohttp.web.get(...), say"
+            )
+        if isinstance(route, web.RouteDef):
+            # Which name a placeholder has makes no difference to what it matches.
+            taken = owners.setdefault(_PLACEHOLDER.sub("{}", route.path), {})
+            method = route.method.upper()
+            for other, owner in taken.items():
+                if method == other or "*" in (method, other):
+                    raise StartError(
+                        f"plugin '{plugin}': its admin route {method} {route.path} is one of {owner}; "
+                        "give it another path"
+                    )
+            taken[method] = f"plugin '{plugin}'"
+        try:
+            router.add_routes([route])
+        except (ValueError, RuntimeError, TypeError, AssertionError) as error:
+            raise StartError(f"plugin '{plugin}': outrider_admin_routes: {error}") from error
 
 
 class _Visit(web.RequestHandler):

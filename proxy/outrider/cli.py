@@ -13,8 +13,10 @@ import sys
 from pathlib import Path
 
 import click
+from aiohttp.web import UrlDispatcher
 
 from . import __version__
+from .admin import add_routes
 from .commands import compile_or_exit, config_option, connect, table_of
 from .compile import Compiler
 from .config import Listen, json_schema, load
@@ -79,6 +81,7 @@ def check(registry: Registry, path: Path, no_secrets: bool, schema: bool) -> Non
     for note in compiled.notes:
         click.echo(str(note))
     assert compiled.table is not None
+    add_routes(UrlDispatcher(), registry)
     for warning in mode_warnings(path, secret_files(compiled.table)):
         click.echo(f"{path}: note: {warning}")
     asleep = [name for name in compiled.names if name not in compiled.table.integrations]

@@ -1,7 +1,8 @@
-"""Bodies that a provider's plugin judges: asked for legibly, and errors in a 200 understood."""
+"""What a provider's plugin says of responses: bodies asked for legibly, errors in a 200 understood."""
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,33 @@ if TYPE_CHECKING:
 _CAP = 16 * 1024
 #: Codings of a body that can be read here (`Response.text`).
 _LEGIBLE = frozenset(("identity", "gzip", "x-gzip", "deflate"))
+
+
+class ProviderMistake(TypeError):
+    """A method of a provider gave what nobody can work with; `module` is that of its class."""
+
+    def __init__(self, provider: Provider, what: str) -> None:
+        super().__init__(f"provider '{provider.name}': {what}")
+        self.module = type(provider).__module__
+
+
+def word_of(provider: Provider | None, response: Response) -> bool | None:
+    """Give a provider's own word on whether to retry, None where it has none. ProviderMistake for others."""
+    word = provider.should_retry(response) if provider is not None else None
+    if word is None or isinstance(word, bool):
+        return word
+    assert provider is not None
+    raise ProviderMistake(provider, f"should_retry gave {type(word).__name__}; give True, False or None")
+
+
+def seconds_asked(provider: Provider | None, response: Response) -> float | None:
+    """Give the seconds that a provider reads of a response, None for none. ProviderMistake likewise."""
+    seconds = provider.retry_after(response) if provider is not None else None
+    if seconds is None or (isinstance(seconds, int | float) and math.isfinite(seconds)):
+        return seconds
+    assert provider is not None
+    given = str(seconds) if isinstance(seconds, float) else type(seconds).__name__
+    raise ProviderMistake(provider, f"retry_after gave {given}; give seconds as a number, or None")
 
 
 def ask_legibly(attempt: Attempt) -> None:

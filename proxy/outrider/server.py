@@ -20,6 +20,7 @@ from .events import ExchangeDone, PluginRaised, tell
 from .exchange import Exchange
 from .heads import Head
 from .ids import exchange_id
+from .judged import ProviderMistake
 from .layers import LayerMistake
 from .problem import answer
 from .relay import relay, tunnel
@@ -217,7 +218,13 @@ class Server:
 
     def _blame(self, error: BaseException) -> OutriderError:
         """Find whose code raised, from the innermost frame out; the log has the traceback."""
-        plugin = error.plugin if isinstance(error, LayerMistake) else self._plugin_in(error)
+        plugin: str | None
+        if isinstance(error, LayerMistake):
+            plugin = error.plugin
+        elif isinstance(error, ProviderMistake):
+            plugin = self._registry.plugin_of(error.module)
+        else:
+            plugin = self._plugin_in(error)
         if plugin is not None:
             _log.error("plugin '%s' raised on the request path", plugin, exc_info=error)
             self.table.events.emit(PluginRaised(plugin))

@@ -10,7 +10,7 @@ import pytest
 
 from end_to_end.plugin import installed
 from end_to_end.raw import Wire
-from outrider.testing import FakeProvider, Sidecar
+from outrider.testing import FakeProvider, Sidecar, reply
 
 #: What a layer does with a call, by the name of its integration.
 LAYERS = {
@@ -85,9 +85,99 @@ def test_a_layer_that_goes_wrong_is_named(name: str, sidecar: Sidecar, provider:
     assert provider.problems == []
 
 
+#: What a provider says of a response, by its name.
+JUDGING = {
+    "texts": "def retry_after(self, response): return '30'",
+    "never": "def retry_after(self, response): return float('nan')",
+    "words": "def should_retry(self, response): return 'no'",
+    "spoils": "def prepare(self, exchange): exchange.body = None",
+    "raises": "def limited(self, response): return response.nothing",
+}
+PROVIDERS = "from outrider.plugin import LocalProvider, Provider, hookimpl\n" + "".join(
+    f"""
+class {name.title()}(Provider):
+    name = "{name}"
+    {method}
+"""
+    for name, method in JUDGING.items()
+)
+PROVIDERS += f"""
+class Empty(LocalProvider):
+    name = "empty"
+    async def serve(self, attempt): return None
+
+@hookimpl
+def outrider_providers(): return [Empty, {", ".join(map(str.title, JUDGING))}]
+"""
+
+
+def test_a_provider_that_goes_wrong_is_named(provider: FakeProvider, tmp_path: Path) -> None:
+    """Not the built-in plugin that asked it: it is laid at the door of whoever wrote it."""
+    text = "".join(
+        f'[integrations.{name}]\nprovider = "{name}"\nauth = {{ type = "none" }}\n'
+        f'base_url = "{provider.url}"\nretry = {{ attempts = 2, base = "1ms" }}\n'
+        for name in JUDGING
+    )
+    text += '[integrations.empty]\nprovider = "empty"\n'
+    said = {}
+    provider.clear()
+    provider.handler = lambda request: reply(429, b"slow down")
+    with Sidecar(text, env=installed(tmp_path, PROVIDERS)) as sidecar:
+        for name in (*JUDGING, "empty"):
+            with Wire(sidecar.port) as wire:
+                wire.send(f"GET /{name}/x HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+                answer = wire.answer()
+            said[name] = (answer.status, "plugin 'acme' failed" in json.loads(answer.body)["detail"])
+    provider.handler = None
+
+    assert said == dict.fromkeys((*JUDGING, "empty"), (502, True))
+    assert "retry_after gave str; give seconds as a number, or None" in sidecar.stderr
+
+
+def test_an_auth_type_that_goes_wrong_is_named(provider: FakeProvider, tmp_path: Path) -> None:
+    """The layer that authenticates is built in; what it puts on is the auth type's."""
+    code = """
+from outrider.plugin import AuthType, hookimpl
+
+class Texts(AuthType):
+    def wrap(self, target, send):
+        def authorized(attempt):
+            attempt.fields.append(("X-Key", "secret"))
+            return send(attempt)
+        return authorized
+
+@hookimpl
+def outrider_auth_types(): return {"texts": Texts}
+"""
+    text = f'[integrations.a]\nbase_url = "{provider.url}"\nauth = {{ type = "texts" }}\n'
+    with Sidecar(text, env=installed(tmp_path, code)) as sidecar, Wire(sidecar.port) as wire:
+        wire.send(b"GET /a/x HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        answer = wire.answer()
+
+    assert (answer.status, "plugin 'acme' failed" in json.loads(answer.body)["detail"]) == (502, True)
+    assert "secret" not in sidecar.stderr
+
+
 @pytest.mark.parametrize(
     ("code", "said"),
     [
+        (
+            "def outrider_admin_routes():\n    from aiohttp import web\n    return [web.get('/metrics', print)]",
+            "plugin 'acme': its admin route GET /metrics is one of plugin 'metrics'; give it another path",
+        ),
+        (
+            "def outrider_admin_routes():\n    from aiohttp import web\n    return [web.get('/readyz', print)]",
+            "plugin 'acme': its admin route GET /readyz is one of Outrider itself; give it another path",
+        ),
+        (
+            "def outrider_admin_routes():\n    from aiohttp import web\n"
+            "    return [web.get('/acme', print), web.route('*', '/acme', print)]",
+            "plugin 'acme': its admin route * /acme is one of plugin 'acme'; give it another path",
+        ),
+        (
+            "def outrider_admin_routes():\n    from aiohttp import web\n    return [web.get('acme', print)]",
+            "plugin 'acme': outrider_admin_routes: path should be started with / or be empty",
+        ),
         (
             "raise SystemExit(3)",
             "plugin 'acme' did not load, and is left out: importing it raised SystemExit: 3",
@@ -123,14 +213,17 @@ def test_a_plugin_that_cannot_work_is_one_line(tmp_path: Path, code: str, said: 
         if "SystemExit" in code
         else '[server]\nlisten = "127.0.0.1:0"\nadmin = "127.0.0.1:0"\n'
     )
-    command = [sys.executable, "-m", "outrider", "run"]
-    done = subprocess.run(
-        command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=30, check=False
-    )
+    # What `run` alone asks for is begun there.
+    for word in ("run",) if "lifespan" in code else ("run", "check"):
+        command = [sys.executable, "-m", "outrider", word]
+        done = subprocess.run(
+            command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=30, check=False
+        )
 
-    assert (done.returncode, done.stdout) == (2, "")
-    assert said in done.stderr
-    assert "Traceback" not in done.stderr
+        assert (done.returncode, done.stdout) == (2, "") or word == "check"
+        assert done.returncode == 2
+        assert said in done.stderr + done.stdout
+        assert "Traceback" not in done.stderr
 
 
 def test_the_end_of_a_lifespan_that_raises_is_told(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from outrider.events import ExchangeDone, tell
 from outrider.facts import said
 from outrider.headers import serialize
 from outrider.ids import exchange_id
+from outrider.judged import seconds_asked, word_of
 from outrider.plugin import (
     BACKGROUND,
     AttemptFailed,
@@ -144,13 +145,13 @@ class Delivery:
             await response.peek(within_s=exchange.left_s)
         provider = target.provider
         meant = target.status_of(response)
-        asked_s = provider.retry_after(response) if provider is not None else None
+        asked_s = seconds_asked(provider, response)
         if asked_s is None:
             asked_s = retry_after(response.headers, time())
         reason = f"the provider answered {_phrase(status)}"
         later = meant in (401, 429)
         if not later:
-            word = provider.should_retry(response) if provider is not None else said(response.headers)
+            word = said(response.headers) if provider is None else word_of(provider, response)
             named = bool(target.on.status(meant) & {"retry", "queue"})
             usual = meant in _LATER or (meant >= 500 and meant not in _FINAL)
             later = word if word is not None else named or usual

@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 
 from outrider.config import Limit
 from outrider.events import LimitNearlyUsed, LimitWaited
+from outrider.judged import seconds_asked
 from outrider.plugin import (
     Attempt,
     AttemptSend,
@@ -198,7 +199,7 @@ class Limits:
                         LimitNearlyUsed(self._name, seen.name, seen.remaining or 0, seen.limit or 0)
                     )
         if status == 429:
-            asked_s = self._provider.retry_after(response) if self._provider is not None else None
+            asked_s = seconds_asked(self._provider, response)
             key.learned.hold(asked_s or retry_after(response.headers, time()) or 0.0)
         elif not seens:
             return

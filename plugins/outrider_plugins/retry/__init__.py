@@ -29,6 +29,7 @@ from outrider.config import Retry as Options
 from outrider.events import BudgetSpent, Retrying, TargetFailed, TargetRecovered
 from outrider.facts import said
 from outrider.idempotency import Idempotency
+from outrider.judged import seconds_asked, word_of
 from outrider.on import key_of
 from outrider.plugin import (
     Attempt,
@@ -186,10 +187,10 @@ class Retry:
     def _judge(self, exchange: Exchange, response: Response) -> tuple[bool | None, float | None]:
         """Whether a retry may help, None where that is not for us to say; and the seconds to wait first."""
         headers = response.headers
-        word = self._provider.should_retry(response) if self._provider is not None else None
+        word = word_of(self._provider, response)
         if word is None:
             word = said(headers)
-        asked_s = self._provider.retry_after(response) if self._provider is not None else None
+        asked_s = seconds_asked(self._provider, response)
         if asked_s is None:
             asked_s = retry_after(headers, time())
         if asked_s is not None and self._target.credential is not None:
