@@ -182,3 +182,23 @@ def test_surplus_reaches_nobody(sidecar: Sidecar, provider: FakeProvider, surplu
     assert (first.body, second.status) == (b"ok", 200)
     assert second.body != b"evil"
     assert provider.requests[1].connection != provider.requests[0].connection
+
+
+@pytest.mark.parametrize("surplus", [b"HTTP/1.1 2", b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nX-Evil: "])
+@pytest.mark.parametrize(
+    "body", [b"Content-Length: 2\r\n\r\nok", b"Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"]
+)
+def test_a_head_begun_in_the_last_piece_reaches_nobody(
+    sidecar: Sidecar, provider: FakeProvider, body: bytes, surplus: bytes
+) -> None:
+    """The parser holds it by then; the next answer comes on another connection. Known names or new ones."""
+    for _ in range(3):
+        provider.raw(OK + b"Date: today\r\n" + body + surplus)
+    answers = []
+    with Wire(sidecar.port) as wire:
+        for _ in range(3):
+            wire.send(_get(sidecar))
+            answers.append(wire.answer())
+
+    assert [(answer.body, answer.header("X-Evil")) for answer in answers] == [(b"ok", None)] * 3
+    assert len({request.connection for request in provider.requests}) == 3

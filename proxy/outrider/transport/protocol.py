@@ -52,6 +52,8 @@ class Protocol(BaseProtocol):
         self.surplus = b""
         """What came after a 101: it belongs to the other protocol."""
         self._head_only = False
+        self._halts = False
+        """Whether the parser was told to pause when a body had ended: it would, within the next one."""
         self._payload: StreamReader | None = None
         self._head: asyncio.Future[Came] | None = None
         self._read: Read | None = None
@@ -95,8 +97,8 @@ class Protocol(BaseProtocol):
         self.idle = False
         self.uploaded = True
         self._read = None if head_only else read
-        if self._parser is None or head_only is not self._head_only:
-            self._head_only = head_only
+        if self._parser is None or self._halts or head_only is not self._head_only:
+            self._head_only, self._halts = head_only, False
             self._parser = HttpResponseParser(
                 self,
                 self._loop,
@@ -113,9 +115,21 @@ class Protocol(BaseProtocol):
         return self._head
 
     def end(self) -> None:
-        """Give the connection back after a whole response."""
+        """Give the connection back after a whole response; one on which more has begun is not used again."""
         self.idle = True
+        if self._payload is not None and self._has_begun_another():
+            self.should_close = True
         self._payload = None
+
+    def _has_begun_another(self) -> bool:
+        """Whether the parser holds a piece of a head that nobody asked for: the next answer would begin so.
+
+        Asked at the end of a body: there the parser gives what it holds, and does nothing else.
+        """
+        try:
+            return self._parser is not None and self._parser.feed_eof() is not None
+        except Exception:  # noqa: BLE001 - the parser has a dozen classes for rubbish
+            return True
 
     def write(self, data: bytes) -> None:
         """Write, unless the connection has ended: what waits for the response is told of that."""
@@ -202,6 +216,7 @@ class Protocol(BaseProtocol):
         if read is not None and self.uploaded:
             response = read(data)
             if response is not None and self._head is not None and not self._head.done():
+                self.idle = True  # all of it is here: more would belong to nobody
                 self._deadlines.clear(self)
                 self._head.set_result(response)
                 return
@@ -242,6 +257,7 @@ class Protocol(BaseProtocol):
     def resume_reading(self, resume_parser: bool = True) -> None:
         """Read on. aiohttp asks for it after every piece, and would parse nothing each time."""
         if self._reading_paused:
+            self._halts = not resume_parser
             super().resume_reading(resume_parser)
 
     def eof_received(self) -> None:
