@@ -110,6 +110,7 @@ class Intake:
         """Accept what failed, where `on` says so; None where not, or where it cannot be kept either."""
         if not self._wanted(exchange, actions):
             return None
+        await exchange.body.take_back()
         try:
             return await self.accept(exchange)
         except OutriderError as error:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from end_to_end.raw import Wire
 from outrider.testing import FakeProvider, ReceivedRequest, Script, Sidecar, Step, reply
 from plugins.jobs.conftest import ASYNC, Caller
 
@@ -154,6 +155,27 @@ def test_what_on_says_is_queued(app: Caller, provider: FakeProvider, failure: ob
     assert (job["state"], job["attempts"]) == ("done", 1)
     assert [request.body for request in provider.requests] == [b"once", b"once"]
     assert keys == {(job["idempotency_key"],)}
+
+
+def test_an_upload_that_is_answered_early_is_queued_whole(app: Caller, provider: FakeProvider) -> None:
+    """What has come of the body, and what is still to come: nobody else reads it any more."""
+
+    def attempts() -> float:
+        return app.sidecar.metric("outrider_attempts_total", integration="queueing")
+
+    app.job(app.enqueue("/acme/x"), wait=5)  # the first job opens the database, which takes its time
+    before = attempts()
+    provider.raw(b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n", Step.WAIT, reads_body=False)
+    with Wire(app.sidecar.port) as wire:
+        wire.send(b"POST /queueing/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nhello")
+        while attempts() == before:
+            pass
+        wire.send(b"world")
+        answer = wire.answer()
+    job = app.job(answer.header("Location") or "", wait=5)
+
+    assert (answer.status, job["state"]) == (202, "done")
+    assert provider.requests[-1].body == b"helloworld"
 
 
 @pytest.mark.parametrize("given", [{}, {"Idempotency-Key": "the-apps"}])
