@@ -10,7 +10,7 @@ import pytest
 
 from end_to_end.plugin import installed
 from end_to_end.raw import Wire
-from outrider.testing import FakeProvider, Sidecar, reply
+from outrider.testing import FakeProvider, Sidecar, Step, reply
 
 #: What a layer does with a call, by the name of its integration.
 LAYERS = {
@@ -156,6 +156,44 @@ def outrider_auth_types(): return {"texts": Texts}
 
     assert (answer.status, "plugin 'acme' failed" in json.loads(answer.body)["detail"]) == (502, True)
     assert "secret" not in sidecar.stderr
+
+
+@pytest.mark.parametrize("judges", ["limited", "key_refused", "should_retry", "retry_after"])
+def test_a_judge_that_raises_keeps_nothing(tmp_path: Path, provider: FakeProvider, judges: str) -> None:
+    """A 502 each time: the slot of a limit and the provider's connection are given back."""
+    code = f"""
+from outrider.plugin import Provider, hookimpl
+
+class Acme(Provider):
+    name = "acme"
+    base_url = "https://api.acme.example"
+    def {judges}(self, response):
+        raise RuntimeError("oops")
+
+@hookimpl
+def outrider_providers():
+    return [Acme]
+"""
+    text = f"""
+[integrations.acme]
+provider = "acme"
+base_url = "{provider.url}"
+auth = {{ type = "none" }}
+retry = {{ attempts = 1 }}
+limits = [{{ concurrency = 1, wait = 0 }}]
+"""
+    provider.clear()
+    for _ in range(3):
+        # Longer than what is read of an error, and not all there; with a word that decides before a status.
+        provider.raw(b"HTTP/1.1 503 No\r\nx-should-retry: false\r\nContent-Length: 100000\r\n\r\n", Step.WAIT)
+    with Sidecar(text, env=installed(tmp_path, code)) as sidecar, Wire(sidecar.port) as wire:
+        statuses = []
+        for _ in range(3):
+            wire.send(b"GET /acme/x HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            statuses.append(wire.answer().status)
+        provider.until(lambda: all(provider.is_closed(one.connection) for one in provider.requests))
+
+    assert statuses == [502, 502, 502]
 
 
 @pytest.mark.parametrize(

@@ -129,10 +129,14 @@ class Limits:
                     else:
                         response.on_close(lambda: self._done(turn))
                 if response is not None:
-                    if response.meant >= 400 or not silent(response.fields):
-                        self._learn(key, response, number)
-                    if pool is not None:
-                        pool.answered(attempt, key, version, response)
+                    try:
+                        if response.meant >= 400 or not silent(response.fields):
+                            self._learn(key, response, number)
+                        if pool is not None:
+                            pool.answered(attempt, key, version, response)
+                    except BaseException:
+                        response.close()  # the provider's plugin raised
+                        raise
 
         return limited
 

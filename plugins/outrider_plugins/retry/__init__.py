@@ -186,7 +186,7 @@ class Retry:
 
     def _judge(self, exchange: Exchange, response: Response) -> tuple[bool | None, float | None]:
         """Whether a retry may help, None where that is not for us to say; and the seconds to wait first."""
-        headers = response.headers
+        headers, status = response.headers, self._target.status_of(response)
         word = word_of(self._provider, response)
         if word is None:
             word = said(headers)
@@ -198,7 +198,6 @@ class Retry:
             asked_s = asked_s if rests_s is None else min(asked_s, rests_s)
         if word is not None:
             return word, asked_s
-        status = self._target.status_of(response)
         if "retry" not in self._target.on.status(status):
             return None, None
         return status == 429 or exchange.idempotent_at(self._target), asked_s
