@@ -99,6 +99,7 @@ class App:
             await self._open_listeners(self.table.config)
             await self._admin.open()
             stack.push_async_callback(self._admin.close)
+            self.state.tell(self._admin.url.removeprefix("http://"))
             for listener in self.listeners:
                 announce(f"listening {listener.url}")
             announce(f"listening {self._admin.url}")

@@ -24,6 +24,7 @@ from .errors import OutriderError, StartError
 from .logs import configure
 from .modes import mode_warnings, secret_files
 from .registry import Registry, load_plugins
+from .state import admin_of
 
 PR_SET_DUMPABLE = 4
 
@@ -153,7 +154,7 @@ def plugins(registry: Registry, path: Path) -> None:
 def health(registry: Registry, path: Path) -> None:
     """Ask a running Outrider whether it is well: exit code 0 or 1. For a container's health check."""
     loaded = load(path, registry.vocabulary)
-    admin = loaded.config.server.admin if loaded.config is not None else Listen("127.0.0.1", 8081)
+    admin = admin_of(loaded.config) if loaded.config is not None else Listen("127.0.0.1", 8081)
     try:
         with connect(admin) as connection:
             connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")

@@ -16,7 +16,7 @@ from .compile import Compiled, Compiler
 from .config import Config, Listen, load
 from .errors import StartError
 from .secrets import SecretMissing, Vault
-from .state import ADMIN_TOKEN, state_dir_of
+from .state import ADMIN_TOKEN, admin_of, state_dir_of
 
 if TYPE_CHECKING:
     from .registry import Registry
@@ -55,7 +55,7 @@ class Running:
 
     def __init__(self, config: Config, *, timeout_s: float | None = 5.0) -> None:
         self._config = config
-        self._address = config.server.admin
+        self._address = admin_of(config)
         self._timeout_s = timeout_s
 
     @classmethod

@@ -1,7 +1,8 @@
 """The state directory, `server.state_dir`: what outlives the process. It belongs to one at a time.
 
-A lock (flock on `lock`) keeps a second process out. `admin-token` (0600) is what a request must show that
-changes something through the admin listener; the command line reads it there.
+A lock (flock on `lock`) keeps a second process out; in it stand the process and its admin listener.
+`admin-token` (0600) is what a request must show that changes something through the admin listener. The
+command line reads both there.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ import fcntl
 import logging
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .config import Listen
 from .errors import StartError, Unavailable
 from .logs import conceal
 
@@ -22,12 +25,23 @@ if TYPE_CHECKING:
 _log = logging.getLogger("outrider")
 
 ADMIN_TOKEN = "admin-token"  # noqa: S105 - the name of a file
+_LOCK = "lock"
 _RETRY_AFTER_S = 5.0
 
 
 def state_dir_of(config: Config) -> Path:
     """Give where it is; a relative path counts from the folder of the file."""
     return config.folder / config.server.state_dir
+
+
+def admin_of(config: Config) -> Listen:
+    """Give where the admin listener is: for port 0 the port that the running process took, if one runs."""
+    admin = config.server.admin
+    if admin.is_unix or admin.port:
+        return admin
+    with suppress(OSError, ValueError, IndexError):
+        return Listen.parse((state_dir_of(config) / _LOCK).read_text("ascii").split()[1])
+    return admin
 
 
 class StateDir:
@@ -38,6 +52,7 @@ class StateDir:
         self.admin_token = ""
         """What a change through the admin listener needs; "" while the directory cannot be used."""
         self._lock: int | None = None
+        self._admin = ""
 
     def __repr__(self) -> str:
         return f"<StateDir {self.path}{'' if self._lock is not None else ', closed'}>"
@@ -62,6 +77,12 @@ class StateDir:
             raise Unavailable(str(taken), retry_after_s=_RETRY_AFTER_S) from None
         return self.path
 
+    def tell(self, admin: str) -> None:
+        """Write down where the admin listener is, `host:port`: the file may say port 0."""
+        self._admin = admin
+        if self._lock is not None:
+            self._write(self._lock)
+
     def close(self) -> None:
         """Let another process have it."""
         if self._lock is not None:
@@ -72,7 +93,7 @@ class StateDir:
         if self._lock is not None:
             return
         make_folder(self.path)
-        file = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        file = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             self._take(file)
             self.admin_token = self._token()
@@ -86,14 +107,17 @@ class StateDir:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            process = os.pread(file, 32, 0).decode("ascii", "replace").strip()
+            process = os.pread(file, 32, 0).decode("ascii", "replace").partition("\n")[0]
             who = f" (process {process})" if process.isdigit() else ""
             raise StartError(
                 f"server.state_dir {self.path} is in use by another Outrider{who}; "
                 "stop that one, or give this one a state_dir of its own"
             ) from None
+        self._write(file)
+
+    def _write(self, file: int) -> None:
         os.ftruncate(file, 0)
-        os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
+        os.pwrite(file, f"{os.getpid()}\n{self._admin}\n".encode(), 0)
 
     def _token(self) -> str:
         path = self.path / ADMIN_TOKEN

@@ -7,7 +7,8 @@ import pytest
 from outrider.commands import Running
 from outrider.errors import StartError
 from outrider.registry import Registry
-from outrider.testing import FakeProvider
+from outrider.state import StateDir
+from outrider.testing import FakeProvider, Sidecar
 
 
 def running(folder: Path, server: str) -> Running:
@@ -53,3 +54,29 @@ def test_a_file_with_problems(tmp_path: Path) -> None:
     """It is told as `check` would."""
     with pytest.raises(StartError, match=r"config\.toml:2: server\.admn: unknown key"):
         running(tmp_path, 'admn = "127.0.0.1:1"')
+
+
+def test_a_port_that_was_free_is_found(tmp_path: Path) -> None:
+    """The file says port 0; the one that was taken stands in the state directory."""
+    with FakeProvider() as admin:
+        admin.reply(200, body=b"[]")
+        state = StateDir(tmp_path / ".outrider")
+        state.open()
+        state.tell(f"127.0.0.1:{admin.port}")
+        with running(tmp_path, 'admin = "127.0.0.1:0"').get("/api/drift") as response:
+            body = response.read()
+        state.close()
+
+    assert body == b"[]"
+
+
+def test_the_commands_find_a_sidecar_on_a_free_port() -> None:
+    """The real program, which took one."""
+    with Sidecar("") as sidecar:
+        text = sidecar.config_path.read_text()
+        asked = Running.of(Registry([]), sidecar.config_path)
+        with asked.get("/readyz") as response:
+            body = response.read()
+
+    assert 'admin = "127.0.0.1:0"' in text
+    assert b"ready" in body
