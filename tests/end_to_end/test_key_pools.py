@@ -75,6 +75,9 @@ auth = {{ type = "header", name = "X-Key", value = {POOL}, format = "Token {{sec
 [integrations.query]
 base_url = "@URL"
 auth = {{ type = "query", name = "key", value = {POOL} }}
+[integrations.fields]
+base_url = "@URL"
+auth = {{ type = "headers", fields = {{ X-App = "env:KEY_1", X-Key = {POOL}, X-Id = {POOL} }} }}
 [integrations.files]
 base_url = "@URL/files"
 auth = {{ type = "bearer", token = ["file:@FOLDER/one", "file:@FOLDER/two"] }}
@@ -364,12 +367,15 @@ async def test_a_slot_of_a_key_is_used_as_soon_as_it_is_free(
     assert later == [three, one, two]
 
 
-@pytest.mark.parametrize("name", ["basic", "header", "query"])
+@pytest.mark.parametrize("name", ["basic", "header", "fields", "query"])
 def test_wherever_the_key_stands(sidecar: Sidecar, api: Api, name: str) -> None:
-    """A password, the value of a field, a parameter of the query."""
+    """A password, the value of a field, several fields that belong together, a parameter of the query."""
     found = []
 
     def judge(key: str, request: ReceivedRequest) -> None:
+        if name == "fields":
+            assert request.values("X-App") == [ONE]
+            assert request.values("X-Id") == request.values("X-Key")
         basic = (request.header("Authorization") or "").removeprefix("Basic ")
         found.append(
             base64.b64decode(basic).decode().removeprefix("me:")

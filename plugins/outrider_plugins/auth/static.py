@@ -195,18 +195,35 @@ class Several(AuthType):
     """`[integrations.NAME.auth]` with `type = "headers"`: a pair of fields, an id and its secret."""
 
     fields: Annotated[
-        dict[Annotated[str, AfterValidator(credential_header)], SecretRef], Length(min_length=1)
+        dict[Annotated[str, AfterValidator(credential_header)], SecretRefs], Length(min_length=1)
     ]
+
+    @model_validator(mode="after")
+    def _lists_are_of_one_length(self) -> Self:
+        lengths = {len(refs) for refs in self.fields.values()} - {1}
+        if len(lengths) > 1:
+            raise ValueError(
+                "the lists in fields are of different lengths; write one secret for each key in each"
+            )
+        return self
 
     @property
     def headers(self) -> tuple[str, ...]:
         """The fields it puts on."""
         return tuple(self.fields)
 
+    @property
+    def keys(self) -> tuple[tuple[SecretRef, ...], ...]:
+        """Lists are a pool: the first of each are one key. What is no list goes with each."""
+        several = max(len(refs) for refs in self.fields.values())
+        return tuple(
+            tuple(refs[place % len(refs)] for refs in self.fields.values()) for place in range(several)
+        )
+
     def wrap(self, target: Target, send: AttemptSend) -> AttemptSend:
         """Put the fields on."""
-        for name, ref in self.fields.items():
-            send = _with_field(target, (ref,), name, str, send)
+        for name, refs in self.fields.items():
+            send = _with_field(target, refs, name, str, send)
         return send
 
 

@@ -20,6 +20,10 @@ OURS = "auth.name: this field is Outrider's own; a credential cannot stand in it
             'type = "basic", username = "a:b"',
             "auth.username: must not have a colon in it (RFC 7617); what follows it belongs in password",
         ),
+        (
+            'type = "headers", fields = { A = ["env:A", "env:B"], B = ["env:C", "env:D", "env:E"], C = "env:F" }',
+            "auth: the lists in fields are of different lengths; write one secret for each key in each",
+        ),
         ('type = "query", name = "", value = "env:K"', "auth.name: must not be empty"),
         ('type = "header", name = "Via", value = "env:K"', OURS),
         ('type = "header", name = "outrider-token", value = "env:K"', OURS),
