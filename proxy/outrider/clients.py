@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
 
 from .errors import Forbidden, Unauthorized
+from .members import texts_of
 
 if TYPE_CHECKING:
     from multidict import CIMultiDictProxy
@@ -73,6 +74,19 @@ class Clients:
             raise Unauthorized(
                 f"the client is not known; send its token in {CLIENT_FIELD}, or where the provider's key goes"
             )
+        return found
+
+    def identify_by_body(self, data: bytes) -> Client | None:
+        """Give the caller by the client secret of a token call, or its id; None where it is nobody.
+
+        Not where a user's consent is turned into a token: that call goes to the provider, body and all.
+        """
+        texts = texts_of(data)
+        if texts.get("grant_type") == "authorization_code":
+            return None
+        found: Client | None = None
+        for name in ("client_secret", "client_id"):
+            found = found or self._find(texts.get(name, "").encode("utf-8", "surrogateescape"))
         return found
 
     def _find(self, offered: bytes) -> Client | None:

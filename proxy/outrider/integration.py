@@ -81,9 +81,14 @@ class Target:
         headers, query = _credential_places(self.auth, provider)
         self.credential_headers: frozenset[bytes] = headers
         self.credential_query: frozenset[str] = query
+        self.credential_members: tuple[str, ...] = ()
+        """Members of bodies in which the app's SDK may have a credential."""
         self.token_calls: tuple[Call, ...] = ()
         """The calls by which its SDK fetches a token: there is none to be had, the credential is ours."""
-        if provider is not None and self.auth is not None and not self.auth.passes_credentials:
+        passes = self.auth is not None and self.auth.passes_credentials
+        if provider is not None and not passes:
+            self.credential_members = provider.credential_members
+        if provider is not None and self.auth is not None and not passes:
             self.token_calls = tuple(Call.parse(call) for call in provider.token_paths)
         self.tls: SSLContext | None = None
         """Its own authority and certificate, where `tls` is given; set by the compiler."""

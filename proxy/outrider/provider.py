@@ -63,6 +63,8 @@ class Provider:
     """Further fields in which its SDKs send a credential: always taken off what the app sent."""
     credential_query: ClassVar[tuple[str, ...]] = ()
     """Query parameters likewise."""
+    credential_members: ClassVar[tuple[str, ...]] = ()
+    """Members of a JSON body or a form likewise: of its uppermost object, in bodies of up to 256 KiB."""
     refusal_signs: ClassVar[tuple[Sign, ...]] = ()
     """How it refuses a credential, beside a 401."""
     token_paths: ClassVar[tuple[str, ...]] = ()

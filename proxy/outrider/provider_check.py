@@ -74,6 +74,12 @@ def _fields(provider: type[Provider]) -> Iterator[str]:
     yield from ()
 
 
+def _members(provider: type[Provider]) -> Iterator[str]:
+    for name in _sequence(provider, "credential_members"):
+        if not isinstance(name, str) or not name:
+            yield f"{name!r} is no name of a member"
+
+
 def _plans(provider: type[Provider]) -> Iterator[str]:
     for name, plan in provider.plans.items():
         if not isinstance(plan, Plan):
@@ -145,6 +151,7 @@ _CHECKS: Mapping[str, Callable[[type[Provider]], Iterator[str]]] = {
     "auth": _auth,
     "timeout": _timeout,
     "credential_headers": _fields,
+    "credential_members": _members,
     "plans": _plans,
     "limit_signs": _signs,
     "safe_calls": _calls,

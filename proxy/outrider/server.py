@@ -15,7 +15,7 @@ from multidict import CIMultiDict, CIMultiDictProxy, istr
 
 from . import gate
 from .body import NO_BODY, Body
-from .errors import BrokenBody, Malformed, NotFound, OutriderError, PluginFailed, Unavailable
+from .errors import BrokenBody, Malformed, NotFound, OutriderError, PluginFailed, Unauthorized, Unavailable
 from .events import ExchangeDone, PluginRaised, tell
 from .exchange import Exchange
 from .heads import Head
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from aiohttp.http import RawRequestMessage
     from aiohttp.streams import StreamReader
 
+    from .clients import Client
     from .connection import Connection
     from .integration import Integration
     from .listener import Listener
@@ -116,9 +117,11 @@ class Server:
             except OutriderError as error:
                 refusal = error
         keep = head.persistent and not connection.draining
-        if refusal is not None:
-            return self._refuse(connection, exchange, payload, refusal, keep=keep, http10=head.http10)
-        return self._carry(connection, exchange, payload, keep=keep, http10=head.http10)
+        if refusal is None:
+            return self._carry(connection, exchange, payload, keep=keep, http10=head.http10)
+        if type(refusal) is Unauthorized and to.target.fetches_token(exchange.method, exchange.path):
+            return self._ask_body(connection, exchange, payload, refusal, keep=keep, http10=head.http10)
+        return self._refuse(connection, exchange, payload, refusal, keep=keep, http10=head.http10)
 
     @staticmethod
     def _place(head: Head, table: Table, listener: Listener) -> None:
@@ -131,12 +134,14 @@ class Server:
         gate.check_origin(head.headers)
         head.table = table
 
-    def _admit(self, exchange: Exchange, integration: Integration | None) -> None:
-        """The rules that need to know whom the request is for, or who is asking."""
+    def _admit(
+        self, exchange: Exchange, integration: Integration | None, client: Client | None = None
+    ) -> None:
+        """The rules that need to know whom the request is for, or who asks: `client`, where that is known."""
         table = self.table
         headers = exchange.headers
         if table.clients is not None:
-            client = table.clients.identify(headers, integration, exchange.query)
+            client = client or table.clients.identify(headers, integration, exchange.query)
             exchange.client = client.name
             if integration is not None and integration is not table.nobody:
                 client.check(exchange)
@@ -148,6 +153,30 @@ class Server:
             exchange.shorten(headers[_TIMEOUT])
         if self.draining:
             raise Unavailable("outrider is shutting down", retry_after_s=1)
+
+    async def _ask_body(
+        self,
+        connection: Connection,
+        exchange: Exchange,
+        payload: StreamReader,
+        error: OutriderError,
+        *,
+        keep: bool,
+        http10: bool,
+    ) -> bool:
+        """Carry a token call whose body says who calls: many SDKs put their client secret there."""
+        clients, client = self.table.clients, None
+        try:
+            data = await exchange.body.gather()
+            if clients is not None and data:
+                client = clients.identify_by_body(data)
+            if client is not None:
+                self._admit(exchange, exchange.integration, client)
+        except OutriderError as refusal:
+            client, error = None, refusal
+        if client is None:
+            return await self._refuse(connection, exchange, payload, error, keep=keep, http10=http10)
+        return await self._carry(connection, exchange, payload, keep=keep, http10=http10)
 
     async def _carry(
         self, connection: Connection, exchange: Exchange, payload: StreamReader, *, keep: bool, http10: bool

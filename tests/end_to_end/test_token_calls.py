@@ -9,6 +9,7 @@ from typing import Any
 import jwt
 import pytest
 
+from end_to_end.raw import Wire
 from outrider.testing import FakeProvider, Sidecar
 
 INTEGRATIONS = """
@@ -140,6 +141,41 @@ def test_with_clients_the_token_is_the_caller_s_own(with_clients: Sidecar, provi
     assert provider.requests[0].values("Authorization") == ["Bearer the-real-key"]
 
 
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ("grant_type=client_credentials&client_id=x&client_secret=shop-token", FORM),
+        ("grant_type=refresh_token&refresh_token=r&client_id=shop-token", FORM),
+        ('{"grant_type": "client_credentials", "client_secret": "shop-token"}', "application/json"),
+    ],
+)
+def test_a_client_secret_in_the_body_is_the_client_s_token(
+    with_clients: Sidecar, provider: FakeProvider, body: str, kind: str
+) -> None:
+    """As many SDKs send it; the calls that follow bring the token in a field."""
+    status, said = ask(with_clients, "POST", PAYPAL, "", body, kind)
+    used = ask(with_clients, "GET", "/paypal/v2/things", f"Bearer {said['access_token']}")[0]
+
+    assert (status, said["access_token"], used) == (200, "shop-token", 200)
+    assert [request.target for request in provider.requests] == ["/v2/things"]
+
+
+def test_a_body_that_comes_slowly_is_waited_for(with_clients: Sidecar) -> None:
+    """In pieces, after the app was told to go on."""
+    body = b"grant_type=client_credentials&client_secret=shop-token"
+    with Wire(with_clients.port) as wire:
+        wire.send(
+            f"POST {PAYPAL} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {FORM}\r\n"
+            f"Content-Length: {len(body)}\r\nExpect: 100-continue\r\n\r\n".encode()
+        )
+        assert wire.interim() == 100
+        for piece in (body[:40], body[40:]):
+            wire.send(piece)
+        answer = wire.answer()
+
+    assert (answer.status, json.loads(answer.body)["access_token"]) == (200, "shop-token")
+
+
 def test_a_github_app_has_its_client_s_token_for_an_id(with_clients: Sidecar, provider: FakeProvider) -> None:
     """Its SDK signs a JWT that names the app, with a key that nobody knows."""
     signed = jwt.encode({"iss": "shop-token"}, "any-key-of-thirty-two-bytes-or-more", "HS256")
@@ -162,6 +198,15 @@ def test_a_github_app_has_its_client_s_token_for_an_id(with_clients: Sidecar, pr
         ("/theirs/v2/things", f"Bearer {jwt.encode({'iss': 'shop-token'}, 'k' * 32, 'HS256')}", "", 401),
         (PAYPAL, basic("id:other-token"), "", 403),
         (DISCORD, "Bearer shop-token", "grant_type=authorization_code&code=c", 403),
+        # The provider would see the token.
+        (DISCORD, "", "grant_type=authorization_code&code=c&client_secret=shop-token", 401),
+        (PAYPAL, "", "grant_type=client_credentials&client_secret=wrong", 401),
+        (PAYPAL, "", "grant_type=client_credentials&client_secret=", 401),
+        (PAYPAL, "", "grant_type=client_credentials&client_secret=other-token", 403),
+        (PAYPAL, "", "[" * 100_000, 401),
+        (PAYPAL, "", "client_secret=" + "x" * 300_000, 401),
+        ("/paypal/v2/things", "", "client_secret=shop-token", 401),
+        ("/theirs/v1/oauth2/token", "", "client_secret=shop-token", 401),
     ],
 )
 def test_who_may_not_call_gets_no_token(

@@ -25,6 +25,7 @@ from outrider.plugin import (
     hookimpl,
 )
 
+from .bodies import cleaning
 from .fetched import settle
 from .github_app import GitHubApp
 from .google_account import GoogleAccount
@@ -74,11 +75,12 @@ def outrider_subscribe(events: Events, config: Config) -> None:
 
 @hookimpl
 def outrider_integration_layers(integration: Integration, events: Events) -> Iterable[Layer[Exchange]]:
-    """Give the layer that answers the token calls of an SDK."""
-    if not integration.target.token_calls:
-        return []
-    wrap = partial(answering, integration, _CLIENTS.get(events, {}))
-    return [Layer(stage=Stage.ADMIT, wrap=wrap, name="token-calls")]
+    """Give the layers that answer the token calls of an SDK, and take credentials off bodies."""
+    if integration.target.token_calls:
+        wrap = partial(answering, integration, _CLIENTS.get(events, {}))
+        yield Layer(stage=Stage.ADMIT, wrap=wrap, name="token-calls")
+    if integration.target.credential_members:
+        yield Layer(stage=Stage.ADMIT, wrap=partial(cleaning, integration), name="clean-bodies")
 
 
 @hookimpl

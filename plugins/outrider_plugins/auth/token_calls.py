@@ -6,13 +6,12 @@ there are clients it is the caller's own token, so that those calls are known as
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qs
 
 from outrider.config import Client
+from outrider.members import texts_of
 from outrider.plugin import Exchange, ExchangeSend, Forbidden, Integration, Response, respond
 
 #: What the token is where there are no clients.
@@ -43,13 +42,7 @@ def answering(integration: Integration, clients: Mapping[str, Client], send: Exc
 
 async def _asks_for_a_user(exchange: Exchange) -> bool:
     """Whether a user's consent is turned into that user's token (RFC 6749 section 4.1.3), which we cannot."""
-    text = (await exchange.body.gather() or b"").decode("utf-8", "replace")
-    try:
-        form = json.loads(text)
-        grant = form.get("grant_type") if isinstance(form, dict) else None
-    except ValueError:
-        grant = parse_qs(text).get("grant_type", [""])[0]
-    return bool(grant == "authorization_code")
+    return texts_of(await exchange.body.gather() or b"").get("grant_type") == "authorization_code"
 
 
 def _said(token: str, base: str) -> dict[str, Any]:

@@ -1,8 +1,4 @@
-"""Plaid. Every call is a POST; a wrong key is a 400; the keys may stand in the body too.
-
-What an app puts in a body as `client_id` and `secret` is not taken off: bodies are not changed. Its SDK puts
-them in fields, and sends none at all where it is given none.
-"""
+"""Plaid. Every call is a POST; a wrong key is a 400; an app may have its keys in fields or in the body."""
 
 from __future__ import annotations
 
@@ -26,6 +22,7 @@ class Plaid(Provider):
     auth = {"type": "headers"}
     secrets = {"fields.PLAID-CLIENT-ID": "PLAID_CLIENT_ID", "fields.PLAID-SECRET": "PLAID_SECRET"}
     credential_headers = ("PLAID-CLIENT-ID", "PLAID-SECRET")
+    credential_members = ("client_id", "secret")
     refusal_signs = (Sign(400, words=("INVALID_API_KEYS",)),)
 
     plans = {
@@ -64,4 +61,3 @@ class Plaid(Provider):
     )
     sdk = "plaid-python"
     sdk_setup = 'plaid.ApiClient(plaid.Configuration(host="{url}"))'
-    sdk_note = "Leave out `api_key`: what stands in a body as `client_id` and `secret` is not taken off."

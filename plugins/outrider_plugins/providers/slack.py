@@ -31,6 +31,9 @@ class Slack(Provider):
 
     auth = {"type": "bearer"}
     secrets = {"token": "SLACK_BOT_TOKEN"}
+    # As older clients send it.
+    credential_query = ("token",)
+    credential_members = ("token",)
     refusal_signs = (
         Sign(
             200,
@@ -71,4 +74,3 @@ class Slack(Provider):
     )
     sdk = "slack_sdk"
     sdk_setup = 'WebClient(token="x", base_url="{url}/api/")'
-    sdk_note = "A `token` that an app writes in a body is not taken off; the SDK sends it in a field."

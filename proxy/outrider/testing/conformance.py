@@ -19,7 +19,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from outrider.compile import Compiler
 from outrider.config import loads
@@ -121,6 +121,20 @@ class Conformance:
         request = self._only_request()
         assert _APPS_OWN not in request.head.decode("latin-1")
         assert "kept=1" in request.target
+
+    def test_the_apps_credential_is_taken_off_bodies(self) -> None:
+        """Of JSON and of forms, where its SDKs or older clients have it there; the rest stays as it is."""
+        names = self.facts.credential_members
+        for kind, write in (
+            ("application/json", json.dumps),
+            ("application/x-www-form-urlencoded", urlencode),
+        ):
+            given = write({**dict.fromkeys(names, _APPS_OWN), "kept": "1"}).encode()
+            left = write({"kept": "1"}).encode()
+            self.fake.clear()
+            self._call("POST", self.path, {"Content-Type": kind}, given)
+
+            assert self._only_request().body == left
 
     def test_the_credential_is_put_on(self) -> None:
         """In a field or parameter that is also taken off what the app sends."""
@@ -333,7 +347,7 @@ class Conformance:
     ) -> "_Answer":
         connection = http.client.HTTPConnection("127.0.0.1", self.sidecar.port, timeout=20)
         try:
-            data = None if body is None else json.dumps(body)
+            data = body if body is None or isinstance(body, bytes) else json.dumps(body)
             more = {"Content-Type": "application/json"} if data else {}
             connection.request(method, f"/{integration}{path}", data, {**more, **(headers or {})})
             response = connection.getresponse()
