@@ -37,7 +37,7 @@ from outrider.plugin import (
 from .bodies import Spool, TooLong
 from .callback import allowed
 from .job import QUEUED, Draft
-from .wishes import PREFER, read_wishes, wants_async, without_async
+from .wishes import PREFER, read_wishes, text_of, wants_async, without_async
 
 if TYPE_CHECKING:
     from .queue import Queue
@@ -156,6 +156,7 @@ class Intake:
             app_key, key, fields = self._fields(exchange)
             due = max(now, wishes.not_before or now)
             until = due + self._options.keep
+            expires = wishes.expires if wishes.expires is not None and wishes.expires < until else None
             draft = Draft(
                 id=id,
                 integration=self._integration.name,
@@ -171,8 +172,8 @@ class Intake:
                 digest=digest.digest(),
                 created=now,
                 due=due,
-                until=until if wishes.expires is None else min(until, wishes.expires),
-                expires=wishes.expires,
+                until=expires or until,
+                expires=expires,
                 priority=wishes.priority,
                 queue_key=wishes.queue_key,
                 callback=wishes.callback,
@@ -221,14 +222,15 @@ class Intake:
         """Give the app's key, the key that goes along, and the fields to store."""
         target = self._integration.target
         name = target.idempotency.header or _USUAL
-        app_key = exchange.headers.get(name) or exchange.headers.get(_USUAL) or None
+        app_key = text_of(exchange.headers, name) or text_of(exchange.headers, _USUAL) or None
         key = app_key or exchange.idempotency_key or secrets.token_hex(16)
         kept = target.request_filter.apply(exchange.raw_headers, exchange.named)
         fields = [pair for pair in kept if pair[0].lower() != b"prefer"]
         if rest := without_async(exchange.headers.getall(PREFER, ())):
             fields.append(field("Prefer", rest))
-        if not any(pair[0].lower() == name.lower().encode() for pair in fields):
-            fields.append(field(name, key))
+        lower = name.lower().encode()
+        if not any(pair[0].lower() == lower and pair[1] for pair in fields):
+            fields = [*(pair for pair in fields if pair[0].lower() != lower), field(name, key)]
         return app_key, key, serialize(fields)
 
 

@@ -71,11 +71,15 @@ class Outcome:
     exchange_id: str = ""
 
 
+#: The last moment that RFC 3339 can write, in seconds since the epoch.
+_LAST = datetime.max.replace(tzinfo=UTC).timestamp() - 1
+
+
 def moment(seconds: float | None) -> str | None:
-    """Write a time as RFC 3339 has it."""
-    return (
-        None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
-    )
+    """Write a time as RFC 3339 has it; one that it cannot write as the last that it can."""
+    if seconds is None:
+        return None
+    return datetime.fromtimestamp(min(seconds, _LAST), UTC).isoformat(timespec="milliseconds")
 
 
 def as_json(row: Row, state: str, history: list[Row], response: Row | None) -> dict[str, Any]:

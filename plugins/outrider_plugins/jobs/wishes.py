@@ -31,6 +31,8 @@ _DIGITS = re.compile(r"[0-9]{1,10}(?:\.[0-9]{1,3})?")
 #: Characters of a queue key, seconds of a long poll.
 _LONGEST_KEY = 255
 _LONGEST_WAIT_S = 60.0
+#: Nobody means a later time: it is a number that was to be something else, the seconds of an epoch, say.
+_FARTHEST_S = 10 * 365 * 86400.0
 
 
 def wants_async(values: Iterable[str]) -> bool:
@@ -66,16 +68,29 @@ class Wishes:
 def read_wishes(headers: CIMultiDictProxy[str], now: float) -> Wishes:
     """Read them. Malformed names the field that cannot be read."""
     not_before = _moment(headers, _NOT_BEFORE, now)
+    if not_before is not None and not_before > now + _FARTHEST_S:
+        raise Malformed(f"{_NOT_BEFORE} is more than ten years away")
     expires = _moment(headers, _EXPIRES, now)
     if expires is not None and expires <= max(now, not_before or now):
         raise Malformed(f"{_EXPIRES} is over before the job could be sent")
-    key = headers.get(_QUEUE_KEY)
+    key = text_of(headers, _QUEUE_KEY)
     if key is not None and not 0 < len(key) <= _LONGEST_KEY:
         raise Malformed(f"{_QUEUE_KEY} has from 1 to {_LONGEST_KEY} characters")
     priority = headers.get(_PRIORITY, "normal").strip().lower()
     if priority not in PRIORITIES:
         raise Malformed(f"{_PRIORITY} is one of {', '.join(PRIORITIES)}")
-    return Wishes(not_before, expires, key, PRIORITIES.index(priority), headers.get(_CALLBACK))
+    return Wishes(not_before, expires, key, PRIORITIES.index(priority), text_of(headers, _CALLBACK))
+
+
+def text_of(headers: CIMultiDictProxy[str], name: str) -> str | None:
+    """Give what is to be stored as text. Malformed for bytes that are no UTF-8: no database takes them."""
+    text = headers.get(name)
+    if text is not None and not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise Malformed(f"{name} is not UTF-8") from None
+    return text
 
 
 def _moment(headers: CIMultiDictProxy[str], name: str, now: float) -> float | None:

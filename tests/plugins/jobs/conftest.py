@@ -36,7 +36,7 @@ class Caller:
         self.sidecar = sidecar
 
     def __call__(
-        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+        self, method: str, path: str, body: Any = None, headers: Mapping[str, str | bytes] | None = None
     ) -> Answer:
         connection = http.client.HTTPConnection("127.0.0.1", self.sidecar.port, timeout=30)
         try:

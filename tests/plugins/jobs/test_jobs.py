@@ -3,6 +3,7 @@
 import sqlite3
 import stat
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -53,6 +54,11 @@ base_url = "{url}"
 auth = {{ type = "none" }}
 limits = [{{ rate = "1/h", wait = 0 }}]
 on = {{ limited = ["queue"] }}
+
+[integrations.brief]
+base_url = "http://127.0.0.1:9"
+auth = {{ type = "none" }}
+jobs = {{ base = "5ms", cap = "5ms", keep = "200ms" }}
 
 [integrations.waiting]
 base_url = "http://127.0.0.1:9"
@@ -347,14 +353,49 @@ def test_keep(app: Caller, provider: FakeProvider) -> None:
         ("Outrider-Expires", "2020-01-01T00:00:00Z"),
         ("Outrider-Expires", "Thu, 01 Jan 2026 00:00:00 GMT"),
         ("Outrider-Priority", "urgent"),
+        ("Outrider-Not-Before", "1795651200"),
+        ("Outrider-Not-Before", "9999-12-31T23:59:59Z"),
         ("Outrider-Queue-Key", "k" * 256),
+        ("Outrider-Queue-Key", b"\xff\xfe"),
+        ("Idempotency-Key", b"\xff\xfe"),
     ],
 )
-def test_a_wish_that_cannot_be_read(app: Caller, provider: FakeProvider, name: str, value: str) -> None:
+def test_a_wish_that_cannot_be_read(
+    app: Caller, provider: FakeProvider, name: str, value: str | bytes
+) -> None:
     """400 that names the field; nothing is kept."""
     answer = app("POST", "/acme/x", b"", {**ASYNC, name: value})
 
     assert (answer.status, name in answer.json["detail"], provider.requests) == (400, True, [])
+
+
+def test_what_cannot_be_stored_spoils_no_commit(app: Caller) -> None:
+    """Calls that share a commit with one whose key is no text are accepted."""
+    keys: list[str | bytes] = [b"\xff\xfe" if n % 5 == 0 else f"stored-{n}" for n in range(40)]
+
+    def accept(key: str | bytes) -> int:
+        return app("POST", "/waiting/x", b"", {**ASYNC, "Idempotency-Key": key}).status
+
+    with ThreadPoolExecutor(16) as pool:
+        statuses = list(pool.map(accept, keys))
+
+    assert statuses == [400 if isinstance(key, bytes) else 202 for key in keys]
+
+
+def test_an_empty_key_is_none(app: Caller, provider: FakeProvider) -> None:
+    """The job gets one of its own, and each delivery carries that."""
+    job = app.job(app.enqueue("/acme/x", b"", {"Idempotency-Key": ""}), wait=5)
+
+    assert provider.requests[0].values("Idempotency-Key") == [job["idempotency_key"]]
+    assert len(job["idempotency_key"]) == 32
+
+
+def test_an_app_that_gives_it_longer_than_keep(app: Caller) -> None:
+    """It is given up when `keep` is over, and that is what its reason says."""
+    location = app("POST", "/brief/x", b"", {**ASYNC, "Outrider-Expires": "9999-12-31T23:59:59Z"})
+    job = app.job(location.headers["Location"], wait=5)
+
+    assert (job["state"], job["reason"].partition(";")[0]) == ("failed", "not delivered within jobs.keep")
 
 
 def test_order_is_kept_within_a_queue_key(app: Caller, provider: FakeProvider) -> None:
@@ -387,7 +428,10 @@ def test_cancel(app: Caller) -> None:
     assert app("GET", f"{location}/response").status == 410
     assert app("DELETE", done).status == 409
     assert [app("DELETE", "/_outrider/jobs/none").status, app("GET", "/_outrider/jobs/").status] == [404, 404]
-    assert app("PUT", done).status == 405
+    refused = app("PUT", done)
+    assert (refused.status, refused.headers["Allow"]) == (405, "GET, HEAD, DELETE")
+    assert refused.headers["Content-Type"] == "application/problem+json"
+    assert refused.json["status"] == 405
 
 
 def test_a_job_that_is_being_sent_can_be_cancelled(app: Caller, provider: FakeProvider) -> None:
