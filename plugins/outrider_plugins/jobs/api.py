@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from outrider.errors import NotFound
-from outrider.plugin import Exchange, Refused, Response, respond
+from outrider.plugin import Exchange, Malformed, Refused, Response, field, respond
+from outrider.problem import answer as problem
 
 from .bodies import content_of
 from .job import CANCELLED, FINISHED, parse_fields
@@ -42,7 +43,10 @@ async def answer(exchange: Exchange) -> Response:
     if part not in ("", "response") or not id:
         raise NoSuchJob("there is no such job")
     if exchange.method not in allowed:
-        return respond(405, {"detail": "the method is not for this path"}, [("Allow", ", ".join(allowed))])
+        refusal = Malformed("the method is not for this path", status=405)
+        response = problem(refusal, id=exchange.id, integration=None)
+        response.fields.append(field("Allow", ", ".join(allowed)))
+        return response
     store = await QUEUE.existing()
     wait = wait_s(exchange.headers.getall(PREFER, ())) if exchange.method == "GET" else 0.0
     row = await QUEUE.finished(store, id, 0.0) if store is not None else None
