@@ -1,6 +1,7 @@
 """Callbacks: an app is told when its job has ended, signed, and told again until it hears."""
 
 import json
+import urllib.request
 
 import pytest
 from standardwebhooks import Webhook
@@ -50,6 +51,33 @@ def test_an_app_is_told(provider: FakeProvider) -> None:
     assert elsewhere.status == 403
     assert json.loads(elsewhere.body)["detail"].endswith("integrations.acme.jobs.callbacks")
     assert SECRET not in sidecar.stderr
+
+
+def test_each_end_is_a_message_of_its_own(provider: FakeProvider) -> None:
+    """Who remembers ids must not take the end of a retried job for the one that it knows."""
+    with FakeProvider() as hooks:
+        with Sidecar(CONFIG.format(url=provider.url, app=hooks.url), env={"HOOK": SECRET}) as sidecar:
+            app = Caller(sidecar)
+            provider.reply(400)
+            location = app.enqueue("/acme/x", b"", {"Outrider-Callback": f"{hooks.url}/hooks"})
+            hooks.until(lambda: len(hooks.requests) == 1 and hooks.requests[0].complete)
+            retried = ask_admin(sidecar, f"/api/jobs/{location.rpartition('/')[2]}/retry")
+            hooks.until(lambda: len(hooks.requests) == 2 and hooks.requests[1].complete)
+        failed, done = hooks.requests
+
+    assert retried == 200
+    assert [json.loads(request.body)["type"] for request in (failed, done)] == ["job.failed", "job.done"]
+    assert failed.values("webhook-id") != done.values("webhook-id")
+
+
+def ask_admin(sidecar: Sidecar, path: str) -> int:
+    """Change something through the admin listener, and give the status."""
+    token = (sidecar.config_path.parent / ".outrider" / "admin-token").read_text()
+    request = urllib.request.Request(
+        f"{sidecar.admin_url}{path}", method="POST", headers={"Authorization": f"Bearer {token}"}
+    )
+    with urllib.request.urlopen(request, timeout=10) as response:
+        return int(response.status)
 
 
 @pytest.mark.parametrize(
