@@ -176,6 +176,40 @@ def test_a_limit_refuses_what_would_wait_too_long() -> None:
 
     assert (statuses, len(provider.requests)) == ([200, 429], 1)
     assert 50 <= int(answer.header("Retry-After") or 0) <= 60
+    assert answer.header("x-should-retry") is None  # its SDK may come back
+
+
+def test_a_call_waits_as_long_as_its_own_limits_say() -> None:
+    """A limit of another endpoint has no word in it, though it waits for nothing."""
+    limits = """
+        [[integrations.api.limits]]
+        rate = "5/s"
+        burst = 1
+        wait = "10s"
+        [[integrations.api.limits]]
+        rate = "1/m"
+        burst = 1
+        wait = 0
+        endpoints = ["POST /charges"]
+    """
+    with FakeProvider() as provider, Sidecar(config(provider, FAST, limits)) as sidecar:
+        charges = [ask(sidecar, "POST", "/api/charges").status for _ in range(2)]
+        others = [ask(sidecar).status for _ in range(3)]
+
+    assert charges == [200, 429]
+    assert others == [200, 200, 200]
+
+
+def test_a_limit_that_is_long_to_wait_for_stops_the_sdk() -> None:
+    """An SDK would sleep through an hour, or come back at once: it is told to leave it, and the app how long."""
+    with FakeProvider() as provider, Sidecar(config(provider)) as sidecar:
+        provider.reply(429, headers=[("Retry-After", "3600")])
+        ask(sidecar)
+        answer = ask(sidecar)
+
+    assert (answer.status, len(provider.requests)) == (429, 1)
+    assert answer.header("x-should-retry") == "false"
+    assert 3590 <= int(answer.header("Retry-After") or 0) <= 3600
 
 
 def test_a_providers_error_does_not_become_our_429() -> None:
@@ -405,6 +439,7 @@ auth = { type = "none" }
         ('"5xx" = ["failover", "retry"]', "'retry' is never reached after 'failover'; write it before"),
         ('"5xx" = ["retry", "retry"]', "'retry' is named twice; name it once"),
         ('limited = ["retry"]', "'retry' does not help against our own limit; leave it out"),
+        ('unreachable = ["refresh"]', "'refresh' is for a refusal, and here nobody answered; leave it out"),
         ('"5xx" = ["rety"]', "did you mean"),
     ],
 )

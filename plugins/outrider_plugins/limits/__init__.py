@@ -31,12 +31,9 @@ from outrider.plugin import (
 
 from .keys import Key
 from .learned import read, retry_after, silent
-from .meter import Meter
+from .meter import Meter, longest_wait_s
 from .pool import Pool, Turn
 from .turns import SentAway, Turns, WouldWait
-
-#: How long a call waits for what a provider's response holds back, where no limit says otherwise.
-_WAIT_S = 5.0
 
 
 class Limits:
@@ -60,7 +57,6 @@ class Limits:
             if kept is None
             else kept._shared
         )
-        self._wait_s = min((limit.wait for limit in limits if not limit.observe), default=_WAIT_S)
         self._keys: list[Key] = [
             Key(
                 index,
@@ -68,9 +64,7 @@ class Limits:
                 [Meter.configured(limit, clock=clock) for limit in limits if limit.scope == "key"]
                 if kept is None
                 else kept._keys[index].own,
-                Meter("the provider's own", wait_s=self._wait_s, clock=clock)
-                if kept is None
-                else kept._keys[index].told,
+                Meter("the provider's own", clock=clock) if kept is None else kept._keys[index].told,
                 version=partial(_version, one),
                 clock=clock,
             )
@@ -90,7 +84,7 @@ class Limits:
         self.pool: Pool | None = None
         """Which key is next, where there are several."""
         if len(self._keys) > 1:
-            self.pool = Pool(self._keys, self._turns, hold=self._hold, wait_s=self._wait_s, clock=clock)
+            self.pool = Pool(self._keys, self._turns, hold=self._hold, clock=clock)
 
     def wrap(self, send: AttemptSend) -> AttemptSend:
         """Give the `send` that waits its turn."""
@@ -154,15 +148,15 @@ class Limits:
     async def _wait(self, attempt: Attempt, choose: Callable[[], Turn]) -> Turn:
         """Wait for a turn, in the line that is chosen: again where that is dissolved."""
         exchange, began = attempt.exchange, self._clock()
-        # In the background it goes when nobody else waits, and is told when to come back.
-        wait_s = 0.0 if exchange.in_background else self._wait_s
-        until = min(began + wait_s, exchange.deadline)
         refused = True
         try:
             while True:
                 turn = choose()
+                # In the background it goes when nobody else waits, and is told when to come back.
+                wait_s = 0.0 if exchange.in_background else longest_wait_s(turn[1])
+                wait_s = min(wait_s, exchange.deadline - began)
                 try:
-                    await self._turns.wait(turn[1], until=until)
+                    await self._turns.wait(turn[1], until=began + wait_s)
                 except SentAway:
                     continue
                 refused = False
@@ -170,7 +164,7 @@ class Limits:
         except WouldWait as would:
             names = ", ".join(meter.name for meter in turn[1] if not meter.observe)
             raise Limited(
-                f"integration '{self._name}': no turn within {self._wait_s:g} s ({names})",
+                f"integration '{self._name}': no turn within {max(0.0, wait_s):.3g} s ({names})",
                 retry_after_s=would.retry_after_s,
             ) from None
         finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from aiolimiter import AsyncLimiter
@@ -202,3 +202,12 @@ class Meter:
         if self.bucket is not None:
             return min(turns, self.bucket.turns_within(seconds, shut_s))
         return turns if seconds >= shut_s else 0
+
+
+def longest_wait_s(meters: Sequence[Meter]) -> float:
+    """Give how long a call waits that passes these, the provider's own last: as the strictest of ours says.
+
+    What the provider holds back is waited for as long as that; where no limit of ours is for the call, 5 s.
+    """
+    *ours, told = meters
+    return min((meter.wait_s for meter in ours if not meter.observe), default=told.wait_s)

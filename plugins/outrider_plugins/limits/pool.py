@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from outrider.plugin import Attempt, Exchange, KeyChanged, Response
 
 from .keys import Key
-from .meter import Clock
+from .meter import Clock, longest_wait_s
 from .turns import Meters, Turns
 
 #: Seconds that a key rests of which nothing is known but that it was limited, or refused; and the longest.
@@ -30,12 +30,11 @@ class Pool:
     """The keys of one target; for the retry layer, a credential that another one can stand in for."""
 
     def __init__(
-        self, keys: Sequence[Key], turns: Turns, *, hold: Callable[[Key], None], wait_s: float, clock: Clock
+        self, keys: Sequence[Key], turns: Turns, *, hold: Callable[[Key], None], clock: Clock
     ) -> None:
         self.keys = tuple(keys)
         self._turns = turns
         self._hold = hold
-        self._wait_s = wait_s
         self._clock = clock
         self._next = 0
 
@@ -149,7 +148,7 @@ class Pool:
         return any(
             key is not exchange.credential
             and key not in refused
-            and self._back_after_s(exchange, key) <= self._wait_s
+            and self._back_after_s(exchange, key) <= longest_wait_s(key.of(exchange.method, exchange))
             for key in self.keys
             if not key.is_out
         )
