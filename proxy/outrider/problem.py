@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("outrider")
 
+#: Told of a longer wait, SDKs either come back at once (openai 1, anthropic 0, cloudflare) or sleep through
+#: it, and the app with them (anthropic 2, PyGithub).
+_LONG_WAIT_S = 60.0
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 PROBLEM_JSON = "application/problem+json"
 
@@ -68,6 +71,8 @@ def answer(error: OutriderError, *, id: str, integration: Integration | None) ->
             headers.set(name, value)
     if error.retry_after_s is not None:
         headers.add("Retry-After", str(max(1, math.ceil(error.retry_after_s))))
+        if error.retry_after_s > _LONG_WAIT_S and integration is not None:
+            integration.target.stop(headers)
     data = json.dumps(_members(problem)).encode() if envelope is None else envelope
     return Response(error.status, headers.fields, Whole(data), made_here=True)
 

@@ -58,6 +58,7 @@ def raw_of(raw: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 _LAST = ("pass", "message", "queue")
 #: Our own limit refused before anything was sent: there is nothing to renew or to send again.
 _NOT_FOR_LIMITED = ("refresh", "retry")
+_UNANSWERED = ("unreachable", "timeout")
 
 
 def _check_on(integration: IntegrationConfig, path: KeyPath, report: Report) -> None:
@@ -73,6 +74,8 @@ def _check_on(integration: IntegrationConfig, path: KeyPath, report: Report) -> 
                 report.problem(where, "'retry' is never reached after 'failover'; write it before")
             elif key == "limited" and action in _NOT_FOR_LIMITED:
                 report.problem(where, f"{action!r} does not help against our own limit; leave it out")
+            elif key in _UNANSWERED and action == "refresh":
+                report.problem(where, "'refresh' is for a refusal, and here nobody answered; leave it out")
             elif action == "failover" and not (integration.fallback and integration.fallback.targets):
                 report.note(where, "'failover' has nowhere to go: no fallback.targets are named")
             elif action == "message" and not (integration.fallback and integration.fallback.message):
