@@ -6,12 +6,14 @@ few seconds the files are looked at anyway, for file systems that tell nothing.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import logging
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import watchfiles
 
@@ -23,13 +25,19 @@ if TYPE_CHECKING:
 
 #: A rotated secret is seen within 10 s (DESIGN.md); half of that, for what the watcher does not tell.
 LOOK_EVERY_MS = 5_000
+_LOOK_EVERY_S = LOOK_EVERY_MS / 1000
+
+Changes: TypeAlias = "AsyncGenerator[set[watchfiles.main.FileChange], None]"
+
+_log = logging.getLogger("outrider")
 
 
 async def watch(
     app: App,
     *,
-    awatch: Callable[..., AsyncIterator[set[watchfiles.main.FileChange]]] = watchfiles.awatch,
+    awatch: Callable[..., Changes] = watchfiles.awatch,
     clock: Callable[[], float] = monotonic,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> None:
     """Reload and re-read as files change, until cancelled."""
     path = app.table.path
@@ -40,21 +48,24 @@ async def watch(
         files = (path, *(file for vault in vaults for file in vault.files()))
         folders = {folder for file in files for folder in _folders(file)}
         names = {name for file in files for name in _names(file)}
-        changes = awatch(
-            *sorted(folders),
-            recursive=False,
-            debounce=200,
-            step=100,
-            rust_timeout=LOOK_EVERY_MS,
-            yield_on_timeout=True,
+        changes = _told(
+            awatch(
+                *sorted(folders),
+                recursive=False,
+                debounce=200,
+                step=100,
+                rust_timeout=LOOK_EVERY_MS,
+                yield_on_timeout=True,
+            ),
+            sleep,
         )
-        look_at = clock() + LOOK_EVERY_MS / 1000
+        look_at = clock() + _LOOK_EVERY_S
         async for changed in changes:
             # Much else may change in these folders, our own log for one: without a pause, perhaps.
             ours = any(os.path.basename(name) in names for _, name in changed)
             if changed and not ours and clock() < look_at:
                 continue
-            look_at = clock() + LOOK_EVERY_MS / 1000
+            look_at = clock() + _LOOK_EVERY_S
             read_again(table.vault)
             now = stamp_of(path)
             if now is not None and (now != seen or any(vault.has_news() for vault in vaults)):
@@ -62,6 +73,25 @@ async def watch(
                 await app.reload()
             if app.table is not table or app.awaited is not awaited:
                 break
+
+
+async def _told(changes: Changes, sleep: Callable[[float], Awaitable[None]]) -> Changes:
+    """Give the changes that the system tells; where it tells none any more, nothing every few seconds.
+
+    inotify is counted for each user, and other programs may have used it up: files are looked at then.
+    """
+    try:
+        async for changed in changes:
+            yield changed
+    except (OSError, RuntimeError) as error:
+        _log.warning(
+            "changed files are looked for every %g s, since the system tells of none: %s",
+            _LOOK_EVERY_S,
+            error,
+        )
+    while True:
+        await sleep(_LOOK_EVERY_S)
+        yield set()
 
 
 def _folders(file: Path) -> set[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncGenerator, Collection
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -45,7 +45,7 @@ class Rig:
         looks = self.vault.looks
         changes = {(Change.modified, str(self.folder / name)) for name in changed}
 
-        async def told(*_: str, **__: Any) -> AsyncIterator[set[tuple[Change, str]]]:
+        async def told(*_: str, **__: Any) -> AsyncGenerator[set[tuple[Change, str]], None]:
             self.now_s += seconds
             yield changes
             raise StopWatching
@@ -80,6 +80,29 @@ async def test_a_log_that_always_grows_does_not_put_off_the_look(tmp_path: Path)
 async def test_nothing_told_leads_to_a_look(tmp_path: Path) -> None:
     """For file systems that tell nothing."""
     assert await Rig(tmp_path).looks_after() == 1
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no more watches"), FileNotFoundError("the folder is gone")])
+async def test_a_system_that_tells_nothing_is_no_end(
+    tmp_path: Path, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    """inotify may be used up by other programs: files are looked at every few seconds, and the log says so."""
+    rig, slept = Rig(tmp_path), list[float]()
+
+    async def told(*_: str, **__: Any) -> AsyncGenerator[set[tuple[Change, str]], None]:
+        raise error
+        yield set()
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 3:
+            raise StopWatching
+
+    with pytest.raises(StopWatching):
+        await watch(rig, awatch=told, sleep=sleep)  # type: ignore[arg-type]
+
+    assert (rig.vault.looks, slept) == (2, [LOOK_EVERY_MS / 1000] * 3)
+    assert str(error) in caplog.text
 
 
 async def test_a_symlink_on_the_way_is_one_of_ours(tmp_path: Path) -> None:
