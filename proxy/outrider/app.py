@@ -93,11 +93,12 @@ class App:
         async with contextlib.AsyncExitStack() as stack:
             self.state.open()
             stack.callback(self.state.close)
-            for plugin, manager in self.registry.call("outrider_lifespan", app=self):
-                if manager is not None:
-                    await stack.enter_async_context(_Lifespan(plugin, manager))
-            await self._open_listeners(self.table.config)
-            await self._admin.open()
+            async with self._reloading:  # a reload opens listeners, too: not before all else is there
+                for plugin, manager in self.registry.call("outrider_lifespan", app=self):
+                    if manager is not None:
+                        await stack.enter_async_context(_Lifespan(plugin, manager))
+                await self._open_listeners(self.table.config)
+                await self._admin.open()
             stack.push_async_callback(self._admin.close)
             self.state.tell(self._admin.url.removeprefix("http://"))
             for listener in self.listeners:
@@ -113,10 +114,15 @@ class App:
             signal.signal(number, signal.SIG_IGN)
 
     async def reload(self) -> bool:
-        """Read the file again; a bad one leaves the old configuration in place and says why."""
+        """Read the file again; a bad one leaves the old configuration in place and says why.
+
+        Before the start is over it waits, and once the end has begun nothing changes.
+        """
         async with self._reloading:
             compiler = Compiler(self._path, self.registry, own_ports=self._ports, before=self.table)
             compiled = await asyncio.to_thread(compiler.compile)
+            if self.server.draining:
+                return False
             new, old = compiled.table, self.table
             self.awaited = compiled.vault
             try:

@@ -4,17 +4,13 @@ import http.client
 import os
 import signal
 import socket
-import ssl
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
-import pytest
-
-from certificate import make_certificate
 from end_to_end.raw import Wire
-from outrider.testing import FakeProvider, Sidecar, Step, sse
+from outrider.testing import FakeProvider, Sidecar, Step
 
 CONFIG = """
 [integrations.{name}]
@@ -158,83 +154,6 @@ def test_a_rotated_secret_is_picked_up(tmp_path: Path) -> None:
                 ["Bearer secret-new"],
             ]
             assert "secret-" not in sidecar.stderr
-
-
-def test_sigterm_lets_requests_end() -> None:
-    """The listener closes, the admin says 503, the stream under way ends whole, the program exits 0."""
-    with FakeProvider() as provider:
-        config = CONFIG.format(name="one", url=provider.url, token="env:TEST_TOKEN")
-        with Sidecar(config, env={"TEST_TOKEN": "secret-value"}) as sidecar:
-            provider.stream(sse("one"), Step.WAIT, sse("two"))
-            with socket.create_connection(("127.0.0.1", sidecar.port), timeout=5) as app:
-                app.sendall(b"GET /one/x HTTP/1.1\r\nHost: localhost\r\n\r\n")
-                seen = app.recv(4096)
-                sidecar.signal(signal.SIGTERM)
-                admin = int(sidecar.admin_url.rpartition(":")[2])
-                while _get(admin, "/readyz")[0] != 503:
-                    pass
-                with pytest.raises(ConnectionRefusedError):
-                    socket.create_connection(("127.0.0.1", sidecar.port), timeout=5)
-                provider.release()
-                while piece := app.recv(4096):
-                    seen += piece
-
-            assert seen.endswith(b"0\r\n\r\n")
-            assert b"two" in seen
-            assert sidecar.stop() == 0
-
-
-def test_an_idle_app_over_tls_does_not_hold_up_the_end(tmp_path: Path) -> None:
-    """It reads nothing, so it does not say goodbye either; one that pools its connections is so."""
-    cert, key = make_certificate(tmp_path)
-    config = CONFIG.format(name="a", url="http://127.0.0.1:9", token="env:T")
-    config += f'[server]\ntls = {{ cert = "{cert}", key = "{key}" }}\n'
-    context = ssl.create_default_context(cafile=str(cert))
-    sidecar = Sidecar(config, env={"T": "x"}, stop_timeout_s=10).start()
-    connection = http.client.HTTPSConnection("localhost", sidecar.port, timeout=5, context=context)
-    try:
-        connection.request("GET", "/a/x")
-        connection.getresponse().read()
-
-        assert sidecar.stop() == 0
-    finally:
-        connection.close()
-        sidecar.stop()
-
-
-def test_the_grace_time_ends(tmp_path: Path) -> None:
-    """What does not end within `server.grace` is cut off, broken."""
-    with FakeProvider() as provider:
-        server = '[server]\nlisten = "127.0.0.1:0"\nadmin = "127.0.0.1:0"\ngrace = "200ms"\n'
-        with Sidecar(server + CONFIG.format(name="one", url=provider.url, token="cmd:echo t0ken")) as sidecar:
-            provider.stream(sse("one"), Step.WAIT)
-            with Wire(sidecar.port) as wire:
-                wire.send(b"GET /one/x HTTP/1.1\r\nHost: localhost\r\n\r\n")
-                provider.until(lambda: bool(provider.requests))
-                sidecar.signal(signal.SIGTERM)
-                answer = wire.answer()
-
-            assert not answer.complete
-            assert sidecar.stop() == 0
-            assert "server.grace" in sidecar.stderr
-
-
-def test_signals_until_the_end_do_not_change_the_exit_code(tmp_path: Path) -> None:
-    """Whoever is told to end, again and again, ends with 0: there is no moment in which a signal kills."""
-    (tmp_path / "config.toml").write_text('[server]\nlisten = "127.0.0.1:0"\nadmin = "127.0.0.1:0"\n')
-    with subprocess.Popen(
-        [sys.executable, "-m", "outrider", "run"],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    ) as program:
-        assert program.stdout is not None
-        program.stdout.readline()
-        while program.poll() is None:
-            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-                program.send_signal(number)
-
-    assert program.returncode == 0
 
 
 def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:
