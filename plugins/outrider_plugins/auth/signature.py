@@ -85,6 +85,12 @@ class Hmac(AuthType):
             )
         return self
 
+    @model_validator(mode="after")
+    def _fields_differ(self) -> Self:
+        if self.timestamp_header is not None and self.timestamp_header.lower() == self.header.lower():
+            raise ValueError("header and timestamp_header are the same field; name another one")
+        return self
+
     @property
     def headers(self) -> tuple[str, ...]:
         """The fields it puts on."""

@@ -50,7 +50,10 @@ def credential_header(name: str) -> str:
 def _format(text: str) -> str:
     if text.count("{secret}") != 1 or text.replace("{secret}", "").count("{"):
         raise ValueError('must contain {secret} once, e.g. "Token {secret}"')
-    field("x", text)
+    try:
+        field("x", text)
+    except UnicodeEncodeError:
+        raise ValueError("has a character that cannot stand in a header; write it in Latin-1") from None
     return text
 
 
@@ -199,7 +202,9 @@ class Several(AuthType):
     ]
 
     @model_validator(mode="after")
-    def _lists_are_of_one_length(self) -> Self:
+    def _belong_together(self) -> Self:
+        if len({name.lower() for name in self.fields}) < len(self.fields):
+            raise ValueError("one of fields is named twice; the case of its letters makes no difference")
         lengths = {len(refs) for refs in self.fields.values()} - {1}
         if len(lengths) > 1:
             raise ValueError(

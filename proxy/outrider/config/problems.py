@@ -91,4 +91,5 @@ def unknown_key(key: str, known: Iterable[str]) -> str:
     """Say that nobody knows the key, and which was meant, or which there are."""
     names = sorted(known)
     key = key if len(key) <= 40 else key[:39] + "…"
-    return f"unknown key {key!r}{did_you_mean(key, names) or '; known are ' + ', '.join(names)}"
+    hint = did_you_mean(key, names) or (f"; known are {', '.join(names)}" if names else "; leave it out")
+    return f"unknown key {key!r}{hint}"

@@ -24,6 +24,19 @@ OURS = "auth.name: this field is Outrider's own; a credential cannot stand in it
             'type = "headers", fields = { A = ["env:A", "env:B"], B = ["env:C", "env:D", "env:E"], C = "env:F" }',
             "auth: the lists in fields are of different lengths; write one secret for each key in each",
         ),
+        (
+            'type = "headers", fields = { A = "env:A", a = "env:B" }',
+            "auth: one of fields is named twice; the case of its letters makes no difference",
+        ),
+        (
+            'type = "hmac", secret = "env:A", header = "X", timestamp_header = "x"',
+            "auth: header and timestamp_header are the same field; name another one",
+        ),
+        (
+            'type = "header", name = "X", value = "env:K", format = "€ {secret}"',
+            "auth.format: has a character that cannot stand in a header; write it in Latin-1",
+        ),
+        ('type = "pass", token = "env:K"', "auth.token: unknown key 'token'; leave it out"),
         ('type = "query", name = "", value = "env:K"', "auth.name: must not be empty"),
         ('type = "header", name = "Via", value = "env:K"', OURS),
         ('type = "header", name = "outrider-token", value = "env:K"', OURS),
