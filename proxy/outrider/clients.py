@@ -126,6 +126,13 @@ def _issuer(token: str) -> Iterator[str]:
         return
 
 
+def _access_key(credential: str) -> Iterator[str]:
+    """Give whom an AWS signature names, `KEY/DATE/REGION/SERVICE/aws4_request`: so its SDKs send the key."""
+    key, *scope = credential.rsplit("/", 4)
+    if len(scope) == 4:
+        yield key
+
+
 def _offered(headers: CIMultiDictProxy[str], integration: Integration | None, query: str) -> Iterator[str]:
     yield from headers.getall(CLIENT_FIELD, ())
     if integration is not None and not integration.target.credential_headers:
@@ -133,6 +140,10 @@ def _offered(headers: CIMultiDictProxy[str], integration: Integration | None, qu
     for value in headers.getall("Authorization", ()):
         for offered in bearer_or_basic(value):
             yield offered
+            if offered.startswith("Credential="):
+                yield from _access_key(offered.partition("=")[2].partition(",")[0])
+            elif value.startswith("AWS "):  # version 2: KEY:SIGNATURE
+                yield offered.rpartition(":")[0]
             if integration is not None and integration.target.token_calls and offered.count(".") == 2:
                 yield from _issuer(offered)
     names = set(_FIELDS)
@@ -146,5 +157,7 @@ def _offered(headers: CIMultiDictProxy[str], integration: Integration | None, qu
             yield value.rpartition(" ")[2]  # an SDK may dress the key: "Token KEY"
     for pair in query.split("&") if parameters else ():
         key, _, value = pair.partition("=")
-        if unquote_plus(key) in parameters:
+        if (name := unquote_plus(key)) in parameters:
             yield unquote_plus(value)
+            if name == "X-Amz-Credential":
+                yield from _access_key(unquote_plus(value))

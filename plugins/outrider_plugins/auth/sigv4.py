@@ -32,7 +32,7 @@ _EMPTY = hashlib.sha256().hexdigest()
 _HASH_FIELD = "x-amz-content-sha256"
 #: Beside `host` and `x-amz-*`: what AWS wants signed if it is there, and nobody on the way changes.
 _SIGNED_FIELDS = frozenset((b"content-type", b"content-md5"))
-#: What a presigned URL of the app's own SDK has.
+#: What a presigned URL of the app's own SDK has; and at S3, where boto3 still presigns by version 2.
 _PRESIGNED = (
     "X-Amz-Algorithm",
     "X-Amz-Credential",
@@ -42,6 +42,9 @@ _PRESIGNED = (
     "X-Amz-Signature",
     "X-Amz-SignedHeaders",
 )
+
+
+_PRESIGNED_S3 = (*_PRESIGNED, "AWSAccessKeyId", "Expires", "Signature", "x-amz-security-token")
 
 
 class SigV4(AuthType):
@@ -87,7 +90,7 @@ class SigV4(AuthType):
     @property
     def query(self) -> tuple[str, ...]:
         """What the app's own SDK presigned with."""
-        return _PRESIGNED
+        return _PRESIGNED_S3 if self.service == "s3" else _PRESIGNED
 
     def wrap(self, target: Target, send: AttemptSend) -> AttemptSend:
         """Sign each attempt for the host and the path that it really goes to."""

@@ -306,6 +306,37 @@ class OneWay(BytesIO):
         return False
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+@pytest.mark.parametrize("version", ["s3", "s3v4", None])
+def test_presigned_urls_and_the_access_key_of_a_client(
+    module_provider: FakeProvider, provider: FakeProvider, version: str | None
+) -> None:
+    """What boto3 signs with is taken off, whichever version; its access key is the client's token."""
+    config = CONFIG.format(url=module_provider.url) + '[clients.shop]\ntoken = "env:SHOP"\n'
+    with Sidecar(config, env={**ENV, "SHOP": "token/of/shop"}) as sidecar:
+        s3 = boto3.client(
+            "s3",
+            endpoint_url=f"{sidecar.url}/s3",
+            region_name="us-east-1",
+            aws_access_key_id="token/of/shop",
+            aws_secret_access_key="x",
+            config=Config(signature_version=version, retries={"total_max_attempts": 1}),
+        )
+        provider.reply(200, b"<ListBucketResult/>", {"Content-Type": "application/xml"})
+        s3.list_objects_v2(Bucket="b")
+        url = s3.generate_presigned_url("get_object", Params={"Bucket": "b", "Key": "k", "VersionId": "7"})
+        connection = http.client.HTTPConnection("127.0.0.1", sidecar.port, timeout=10)
+        connection.request("GET", url.removeprefix(sidecar.url))
+        status = connection.getresponse().status
+        connection.close()
+
+    assert status == 200
+    assert provider.requests[-1].target == "/b/k?versionId=7"
+    for request in provider.requests:
+        assert "Credential=AKIDEXAMPLE/" in request.values("Authorization")[0]
+        assert b"token/of/shop" not in request.head
+
+
 # botocore and moto use what newer Pythons and libraries warn of.
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 def test_boto3_at_moto(moto: str) -> None:
