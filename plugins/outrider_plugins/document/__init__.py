@@ -56,14 +56,16 @@ def docs(registry: Registry, path: Path, output: Path | None, check: Path | None
         except OSError as error:
             raise StartError(f"{output} cannot be written: {(error.strerror or '').lower()}") from None
     if check is not None:
-        _check(check, text, updated, path)
+        _check(check, text, updated, path, format_)
     elif output is None:
         click.echo(text, nl=False)
 
 
-def _check(file: Path, text: str, updated: str, config: Path) -> None:
+def _check(file: Path, text: str, updated: str, config: Path, format_: str) -> None:
     """End with exit code 1, and what differs, unless the file has this text but for its date."""
-    remedy = f"write it with: outrider docs --output {file}"
+    options = f" --config {config}" if config != Path("config.toml") else ""
+    options += f" --format {format_}" if format_ != "markdown" else ""
+    remedy = f"write it with: outrider docs{options} --output {file}"
     try:
         written = file.read_text("utf-8")
     except (OSError, UnicodeDecodeError):
@@ -75,9 +77,7 @@ def _check(file: Path, text: str, updated: str, config: Path) -> None:
         return
     for line in list(unified_diff(was, now, str(file), str(config), n=0, lineterm=""))[:_SHOWN]:
         click.echo(line)
-    click.echo(
-        f"{file} no longer says what {config} configures; write it with: outrider docs --output {file}"
-    )
+    click.echo(f"{file} no longer says what {config} configures; {remedy}")
     sys.exit(1)
 
 

@@ -121,13 +121,17 @@ def _integration(
     if made["auth"]["type"] in ("oauth2", "sigv4"):
         unsure.append(f"auth type {made['auth']['type']} needs more than the document says")
     strategy = section.get("Strategy")
-    fallback = guess.fallback(section.get("If Service is Unavailable"), names - {name})
+    unavailable = section.get("If Service is Unavailable")
+    fallback = guess.fallback(unavailable, names - {name})
+    if not fallback and guess.names_fallback(unavailable):
+        unsure.append(f"what stands in for it is not in the document: {unavailable!r}")
     for key, table in (
         ("timeout", guess.timeout(section.get("Timeouts"))),
         ("retry", guess.retry(strategy)),
         ("breaker", guess.breaker(strategy)),
         ("on", guess.on(section, targets="targets" in fallback, message="message" in fallback)),
         ("fallback", fallback),
+        ("jobs", guess.jobs(section)),
     ):
         if table or (key == "breaker" and table is not None):
             made[key] = table

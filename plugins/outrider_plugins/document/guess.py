@@ -41,7 +41,8 @@ def auth(section: Section, name: str) -> dict[str, Any]:
         return {"type": "none"} if said.strip() else {"type": "bearer", "token": secrets[0]}
     if "own credential" in kind or "unchanged" in said:
         return {"type": "pass"}
-    for word, table in _elsewhere(name, secrets).items():
+    field = next((one for one in codes if one.lower() not in ("bearer", "basic")), "")
+    for word, table in _elsewhere(name, secrets, field).items():
         if word in said:
             return table
     if "basic" in said:
@@ -49,7 +50,6 @@ def auth(section: Section, name: str) -> dict[str, Any]:
         return {"type": "basic", "username": given[0], "password": given[-1]}
     if "query" in said:
         return {"type": "query", "name": codes[0] if codes else "api_key", "value": secrets[0]}
-    field = next((one for one in codes if one.lower() not in ("bearer", "basic")), "")
     field = field or (found[1] if (found := re.search(r"\b([Xx]-[\w-]+)\b", method)) else "Authorization")
     if field.lower() == "authorization" and "{secret}" not in method:
         return {"type": "bearer", "token": secrets[0] if len(secrets) == 1 else secrets}
@@ -58,7 +58,7 @@ def auth(section: Section, name: str) -> dict[str, Any]:
     return {**made, "format": dressed} if dressed else made
 
 
-def _elsewhere(name: str, secrets: list[str]) -> Mapping[str, dict[str, Any]]:
+def _elsewhere(name: str, secrets: list[str], field: str) -> Mapping[str, dict[str, Any]]:
     """Give what needs more than a key, with names to be filled in."""
     return {
         "oauth": {
@@ -68,7 +68,7 @@ def _elsewhere(name: str, secrets: list[str]) -> Mapping[str, dict[str, Any]]:
             "client_secret": secrets[-1],
         },
         "signature version 4": {"type": "sigv4", "region": "us-east-1", "service": name},
-        "hmac": {"type": "hmac", "secret": secrets[0]},
+        "hmac": {"type": "hmac", "secret": secrets[0], **({"header": field} if field else {})},
     }
 
 
@@ -147,24 +147,61 @@ def timeout(text: str) -> dict[str, str]:
 
 
 def on(section: Section, *, targets: bool, message: bool) -> dict[str, list[str]]:
-    """Give the `on` table: the actions that are named for each error, where they are not the defaults."""
+    """Give the `on` table: the actions that are named for each error, where they are not the defaults.
+
+    A person says what holds for every error under Strategy and Fallback Strategy; we say it for each.
+    """
     found = {}
+    able = {"failover": targets, "message": message}
     for error in section.errors:
         key = error.label.split()[0]
         if not re.fullmatch(r"[45](?:\d\d|xx)|unreachable|timeout|limited", key):
             continue
-        text = error.text.lower()
-        able = {"failover": targets, "message": message}
-        actions = [name for name, words in _ACTIONS if re.search(words, text) and able.get(name, True)]
+        named = [name for name, words in _ACTIONS if re.search(words, error.text.lower())]
         if key == "limited":
-            actions = [name for name in actions if name not in ("refresh", "retry")]
+            named = [name for name in named if name not in ("refresh", "retry")]
+        actions = [name for name in named if able.get(name, True)]
+        if named and not actions:
+            continue  # what it names needs more than the document says
         if {"queue", "message"} <= set(actions):
             actions.remove("message")
-        usual = DEFAULTS.get(key) or DEFAULTS.get(f"{key[0]}xx", ())
-        able["refresh"] = "refresh" in actions
-        if set(actions) != {name for name in usual if name != "pass" and able.get(name, True)}:
+        usual = {
+            name
+            for name in DEFAULTS.get(key) or DEFAULTS.get(f"{key[0]}xx", ())
+            if name != "pass" and able.get(name, name != "refresh" or name in actions)
+        }
+        if set(actions) != usual or key not in DEFAULTS:
             found[key] = actions or ["pass"]
+    if not any(error.label == "unreachable" for error in section.errors):
+        _add(found, section, able)
     return found
+
+
+def _add(found: dict[str, list[str]], section: Section, able: Mapping[str, bool]) -> None:
+    """Add what a person says of every failure: that it is tried again, that it is queued."""
+    strategy = section.get("Strategy").lower()
+    retries = re.search(dict(_ACTIONS)["retry"], strategy) and "no retries" not in strategy
+    queues = "queue" in section.get("If Service is Unavailable").lower()
+    for key in ("5xx", "unreachable", "timeout"):
+        usual = [name for name in DEFAULTS[key] if able.get(name, True)]
+        actions = {*found.get(key, usual)}
+        if retries:
+            actions = {*actions, "retry"} - {"pass"}
+        if queues:
+            actions = {*actions, "queue"} - {"pass", "message"}
+        if actions != {*found.get(key, usual)}:
+            found[key] = [name for name, _ in _ACTIONS if name in actions]
+
+
+def jobs(section: Section) -> dict[str, Any]:
+    """Give what the `jobs` table says otherwise than the defaults."""
+    texts = (section.get("If Service is Unavailable"), *(error.text for error in section.errors))
+    said = next(filter(None, (re.search(r"up to (\d+) attempts within (.*)", text) for text in texts)), None)
+    if said is None:
+        return {}
+    made = {"attempts": int(said[1]), "keep": duration(said[2])}
+    usual = {"attempts": 20, "keep": "24h"}
+    return {key: value for key, value in made.items() if value != usual[key]}
 
 
 def fallback(text: str, names: Collection[str]) -> dict[str, Any]:
@@ -178,6 +215,11 @@ def fallback(text: str, names: Collection[str]) -> dict[str, Any]:
         if said[2]:
             made["message"]["body"] = _body(said[2])
     return made
+
+
+def names_fallback(text: str) -> bool:
+    """Whether it speaks of something that stands in: another service, a message."""
+    return re.search(rf"{dict(_ACTIONS)['failover']}|message", text.lower()) is not None
 
 
 def _body(text: str) -> Any:

@@ -276,6 +276,17 @@ def test_check_fails_when_the_configuration_has_moved_on(folder: Path) -> None:
     assert done.stdout.endswith("configures; write it with: outrider docs --output made.md\n")
 
 
+def test_the_remedy_of_a_check_can_be_pasted(folder: Path) -> None:
+    """It has the format and the configuration that the check had."""
+    (folder / "config.toml").rename(folder / "other.toml")
+    words = ("docs", "--config", "other.toml", "--format", "html")
+    done = outrider(folder, *words, "--check", "none.html")
+
+    assert done.stdout.endswith(
+        "write it with: outrider docs --config other.toml --format html --output none.html\n"
+    )
+
+
 def test_check_of_a_file_that_is_not_there(folder: Path) -> None:
     """It does not say what is configured either."""
     done = outrider(folder, "docs", "--check", "none.md")

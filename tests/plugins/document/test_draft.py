@@ -40,6 +40,13 @@ on = { "401" = ["pass"], "429" = ["pass"] }
 [integrations.passing]
 base_url = "https://passing.example"
 auth = { type = "pass" }
+on = { "4xx" = ["pass"], "404" = ["alert"] }
+
+[integrations.signed]
+base_url = "https://signed.example"
+auth = { type = "hmac", secret = "env:SIGNING_KEY", header = "X-Sig" }
+on = { "5xx" = ["retry", "queue"] }
+jobs = { attempts = 9, keep = "3h" }
 """
 
 BY_HAND = """
@@ -135,6 +142,41 @@ def test_a_document_by_hand_is_read_as_well_as_can_be(tmp_path: Path) -> None:
         "# its base URL is not in the document; write where the API is",
     ):
         assert line in text
+
+
+@pytest.mark.parametrize(
+    ("errors", "unavailable", "lines", "note"),
+    [
+        # The template's own words: both what holds for every error and what is said of one.
+        (
+            "5xx Server Error`: Alert and investigate provider status",
+            "Queue jobs for later processing",
+            ('5xx = ["retry", "alert", "queue"]', 'unreachable = ["retry", "queue"]'),
+            "",
+        ),
+        # There is none to switch to yet, so what is done by default is done.
+        ("5xx Server Error`: Switch to a secondary", "Switch to a secondary", (), "'Switch to a secondary'"),
+        ("404 Not Found`: Tell the user", "Display a message to the user", ('404 = ["pass"]',), "'Display"),
+    ],
+)
+def test_what_holds_for_every_failure_is_read_too(
+    tmp_path: Path, errors: str, unavailable: str, lines: tuple[str, ...], note: str
+) -> None:
+    """A person says it once, under Strategy and Fallback Strategy; what cannot be carried over is told."""
+    (tmp_path / "by-hand.md").write_text(
+        "## Acme\n- **Provider**: Acme\n### Error Handling\n- **Strategy**: Retry with exponential backoff\n"
+        f"- **Specific Errors Handled**:\n    - `{errors}\n"
+        f"### Fallback Strategy\n- **If Service is Unavailable**: {unavailable}\n"
+    )
+    imported = outrider(tmp_path, "import", "by-hand.md")
+    text = (tmp_path / "config.toml").read_text()
+
+    assert outrider(tmp_path, "check").returncode == 0
+    assert [line for line in lines if line not in text] == []
+    assert (" = [" in text) is bool(lines)
+    assert (f"look at acme: what stands in for it is not in the document: {note}" in imported.stdout) is bool(
+        note
+    )
 
 
 @pytest.mark.parametrize(
