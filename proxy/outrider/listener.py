@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from .connection import HEAD_S, KEEP_ALIVE_S, READ_BUFFER, Connection
+from .connection import KEEP_ALIVE_S, Connection
 from .errors import Forbidden, OutriderError, StartError, Unavailable
 from .farewell import LINGER_S
 from .heads import Heads
+from .reading import HEAD_S, READ_BUFFER
 from .refusals import MAX_FIELDS, MAX_LINE
 
 if TYPE_CHECKING:

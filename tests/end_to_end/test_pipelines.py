@@ -1,6 +1,6 @@
 """Several requests on one connection, and what ends it."""
 
-from end_to_end.cases import bytes_of, chunked, fields, get, say_target
+from end_to_end.cases import bytes_of, chunked, fields, get, post, say_target
 from end_to_end.raw import Ending, NoAnswerError, Wire, assert_outriders_own
 from outrider.testing import FakeProvider, Sidecar
 
@@ -106,3 +106,35 @@ def test_an_ignored_upgrade_loses_nothing(sidecar: Sidecar, provider: FakeProvid
 
     assert (first.status, first.body) == (200, b"/first")
     assert ending is Ending.CLEAN
+
+
+def test_trailers_are_not_fields_of_the_next_request(sidecar: Sidecar, provider: FakeProvider) -> None:
+    """Neither on their connection nor on another one that sends the same head."""
+    trailed = chunked(b"5\r\nhello\r\n0\r\nX-Sum: 1\r\nStripe-Account: acct_other\r\n\r\n")
+    plain = post(b"Content-Length: 2", body=b"hi")
+    for sent in (trailed + plain, plain):
+        with Wire(sidecar.port) as wire:
+            wire.send(bytes_of(sent, sidecar))
+            wire.answer()
+            if sent is not plain:
+                wire.answer()
+
+    assert [request.body for request in provider.requests] == [b"hello", b"hi", b"hi"]
+    assert [request.values("Stripe-Account") for request in provider.requests] == [[], [], []]
+
+
+def test_the_trailers_of_an_answer_are_not_fields_of_the_next(
+    sidecar: Sidecar, provider: FakeProvider
+) -> None:
+    """A provider's connection is used again after them, and the next caller gets nothing of the first one's."""
+    trailed = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nSet-Cookie: a=1\r\n\r\n"
+    provider.raw(trailed)
+    answers = []
+    with Wire(sidecar.port) as wire:
+        for _ in range(2):
+            wire.send(bytes_of(get(b"/stripe/1"), sidecar))
+            answers.append(wire.answer())
+
+    assert [answer.status for answer in answers] == [200, 200]
+    assert [answer.header("Set-Cookie") for answer in answers] == [None, None]
+    assert provider.connections == 1

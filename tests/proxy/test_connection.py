@@ -10,9 +10,10 @@ from aiohttp.streams import StreamReader
 
 from outrider import departure
 from outrider.config import Listen
-from outrider.connection import HEAD_S, LINGER_BYTES, Connection
+from outrider.connection import LINGER_BYTES, Connection
 from outrider.errors import OutriderError
 from outrider.listener import Listener
+from outrider.reading import HEAD_S
 from outrider.refusals import MAX_FIELDS, MAX_HEAD, MAX_LINE
 
 Handle = Callable[[Connection, Any, StreamReader], Awaitable[bool]]

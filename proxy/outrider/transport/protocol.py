@@ -54,6 +54,7 @@ class Protocol(BaseProtocol):
         self._head_only = False
         self._halts = False
         """Whether the parser was told to pause when a body had ended: it would, within the next one."""
+        self._chunked = False
         self._payload: StreamReader | None = None
         self._head: asyncio.Future[Came] | None = None
         self._read: Read | None = None
@@ -120,6 +121,10 @@ class Protocol(BaseProtocol):
         if self._payload is not None and self._has_begun_another():
             self.should_close = True
         self._payload = None
+        if self._chunked:
+            # aiohttp keeps the last trailer, and would give it to the next answer as its first field.
+            self._chunked = False
+            self._parser = None
 
     def _has_begun_another(self) -> bool:
         """Whether the parser holds a piece of a head that nobody asked for: the next answer would begin so.
@@ -242,6 +247,7 @@ class Protocol(BaseProtocol):
                 self.should_close = True  # a second response to one request
                 continue
             self._payload = payload
+            self._chunked = message.chunked
             self._deadlines.clear(self)
             head.set_result((message, payload))
         if self._into is not None and self._payload is not None and self._payload._buffer:

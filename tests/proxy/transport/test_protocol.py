@@ -51,3 +51,18 @@ async def test_a_pause_at_the_end_of_a_body_is_not_made_in_the_next(chunks: int)
 
     assert (first, second) == (b"a" * chunks, b"ok")
     assert protocol.clean
+
+
+async def test_the_trailers_of_an_answer_are_not_fields_of_the_next() -> None:
+    """They are dropped: a cookie that one caller was to get is not given to another."""
+    loop = asyncio.get_running_loop()
+    protocol = Protocol(loop, Deadlines(loop))
+    protocol.connection_made(Wire())
+
+    await answered(protocol, CHUNKED + b"1\r\na\r\n0\r\nX-Sum: 1\r\nSet-Cookie: a=1\r\n\r\n")
+    head = protocol.begin(head_only=False)
+    protocol.data_received(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    came = await head
+
+    assert isinstance(came, tuple)
+    assert came[0].raw_headers == ((b"Content-Length", b"0"),)
