@@ -114,7 +114,7 @@ def main() -> None:
             for item, amount in (("a pen", 300), ("a lamp", 4500), ("a chair", 9900)):
                 print("  ", service.take(item, amount))
             provider = Outrider(Path(folder, "provider"), PROVIDER.format(port=port))
-            print("the payment provider is up again")
+            print("the payment provider is up again, and numbers its charges anew")
             print("  ", service.take("a desk", 19900))
             for order in service.orders:
                 if order["payment"] == "pending":
