@@ -59,6 +59,14 @@ async def as_json(request: web.Request) -> web.Response:
     return web.json_response({"since_s": round(monotonic() - app.started, 1), "findings": found})
 
 
+def about(time_s: float) -> str:
+    """Say a time in its largest unit: `3 days`, not `269123 s`."""
+    for size_s in (86400, 3600, 60):
+        if time_s >= 2 * size_s:
+            return seconds(round(time_s / size_s) * size_s)
+    return seconds(max(1, round(time_s)))
+
+
 async def page(request: web.Request) -> web.Response:
     """Answer `/drift`, for a person."""
     app = request.app[APP]
@@ -67,10 +75,11 @@ async def page(request: web.Request) -> web.Response:
         f"<td>{escape(one.text)}</td></tr>"
         for one in findings(app)
     )
-    since = seconds(round(monotonic() - app.started))
+    since = about(monotonic() - app.started)
     table = f"<table><tbody>{rows}</tbody></table>" if rows else "<p>None: what is called is listed.</p>"
     body = (
         "<!doctype html><html lang='en'><head><meta charset='utf-8'><title>Drift</title>"
+        "<meta name='viewport' content='width=device-width, initial-scale=1'>"
         "<link rel='stylesheet' href='console.css'><link rel='icon' href='data:,'></head>"
         f"<body><header><h1>Drift</h1><p id='about'>of the calls of {escape(since)}</p></header>"
         f"<main>{table}</main>"
@@ -117,7 +126,7 @@ def drift(registry: Registry, path: Path, write: bool) -> None:
     if write:
         _write(path, found)
     elif not found:
-        click.echo(f"no drift in the calls of {seconds(round(told['since_s']))}")
+        click.echo(f"no drift in the calls of {about(told['since_s'])}")
     sys.exit(1 if found and not write else 0)
 
 

@@ -153,7 +153,8 @@ class Record:
         keys = len(attempt.to.auth.keys) if attempt.to.auth is not None else 0
         which = f" with key {attempt.key + 1} of {keys}" if keys > 1 else ""
         text = f"attempt {attempt.number} at {attempt.to.name}{which}: {result} after {_short(event.seconds)}"
-        self._step(attempt.exchange, text, attempt.started)
+        # It began to wait for its turn before that.
+        self._step(attempt.exchange, text, self._clock() - event.seconds)
 
     def retrying(self, event: Retrying) -> None:
         """Note that a target is tried again."""

@@ -1,13 +1,17 @@
 """Drift, through the real program."""
 
 import json
+import re
 import subprocess
 import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
 
+import pytest
+
 from outrider.testing import FakeProvider, Sidecar
+from outrider_plugins.drift import about
 
 CONFIG = """
 # The file of somebody who writes comments.
@@ -123,7 +127,17 @@ def test_the_page_shows_it() -> None:
 
     assert "GET /&lt;script&gt; was called once and is not listed" in page
     assert "<script" not in page
+    assert re.search(r"of the calls of \d+ s<", page)
+    assert "name='viewport'" in page  # on a phone it is as wide as the phone
     assert told["findings"][0]["kind"] == "unlisted"
+
+
+@pytest.mark.parametrize(
+    ("time_s", "said"), [(0.2, "1 s"), (90, "90 s"), (7199, "2 hours"), (269123, "3 days")]
+)
+def test_a_time_is_said_in_its_largest_unit(time_s: float, said: str) -> None:
+    """Whoever looks after a weekend does not count seconds."""
+    assert about(time_s) == said
 
 
 def test_nobody_runs(tmp_path: Path) -> None:

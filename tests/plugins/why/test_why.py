@@ -106,6 +106,21 @@ def test_a_call_is_told_step_by_step(sidecar: Sidecar, provider: FakeProvider, t
     assert "s3cret" not in out + from_log[1]
 
 
+def test_steps_stand_in_the_order_in_which_they_began(provider: FakeProvider, tmp_path: Path) -> None:
+    """An attempt that waits for its turn first begins when it is sent."""
+    limit = '[[integrations.acme.limits]]\nrate = "5/s"\nburst = 1\n'
+    with Sidecar(CONFIG.format(url=provider.url, folder=tmp_path) + limit, env={"ACME_KEY": "key"}) as one:
+        provider.reply(503)
+        provider.reply(200)
+        _, id = call(one, "/x")
+        code, out, _ = outrider(one, "why", id)
+
+    told = [line.split() for line in out.splitlines()[2:-1]]
+    times_ms = [float(words[0]) * (1000 if words[1] == "s" else 1) for words in told]
+    assert (code, times_ms) == (0, sorted(times_ms))
+    assert [" ".join(words[2:4]) for words in told[-3:]] == ["waited for", "attempt 2", "answered 200,"]
+
+
 def test_an_unknown_call(sidecar: Sidecar) -> None:
     """Exit code 1, and where else to look."""
     assert outrider(sidecar, "why", "no/such id") == (
