@@ -58,8 +58,8 @@ class Sidecar:
         *,
         env: Mapping[str, str] | None = None,
         args: Sequence[str] = (),
-        start_timeout_s: float = 20.0,
-        stop_timeout_s: float = 20.0,
+        start_timeout_s: float = 60.0,
+        stop_timeout_s: float = 60.0,
     ) -> None:
         self._config = config
         self._env = {**os.environ, **(env or {})}
