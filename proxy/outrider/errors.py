@@ -103,6 +103,8 @@ class Limited(OutriderError):
     status = 429
     kind = "limited"
     error_type = "proxy_internal_response"
+    narrow = False
+    """Whether it is a limit of some endpoints only, and calls of others need not wait."""
 
 
 class AttemptFailed(OutriderError):

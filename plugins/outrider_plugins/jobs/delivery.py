@@ -5,7 +5,8 @@
 3. What the provider says itself of trying again (`x-should-retry`, its plugin).
 4. 408, 5xx but 501 and 505, and whatever `on` names `retry` or `queue` for: later. Anything else is final.
 5. No response: later.
-6. An open breaker, no turn at a limit, no credential: the whole line waits, and that is no attempt.
+6. An open breaker, no turn at a limit, no credential: the whole line waits, and that is no attempt. Where the
+   limit is one of some endpoints, the job alone does.
 """
 
 from __future__ import annotations
@@ -66,6 +67,8 @@ class Hold:
 
     seconds: float
     why: str
+    narrow: bool = False
+    """Whether that is so for some endpoints only."""
 
 
 class Delivery:
@@ -163,7 +166,8 @@ class Delivery:
 
     def _without_response(self, error: OutriderError) -> Outcome | Hold:
         if isinstance(error, Limited | Unavailable):
-            return Hold(error.retry_after_s or _HOLD_S, error.detail)
+            narrow = isinstance(error, Limited) and error.narrow
+            return Hold(error.retry_after_s or _HOLD_S, error.detail, narrow)
         if isinstance(error, Refused):
             return self._outcome(FAILED, f"refused here: {error.detail}", reached=False)
         return self._later(error.detail, reached=not isinstance(error, AttemptFailed) or error.written)

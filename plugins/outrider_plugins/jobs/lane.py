@@ -2,7 +2,8 @@
 
 It asks the store for what is due whenever it has room, and sleeps until the next job is. While the breaker
 is open, there is no turn at a limit, or nobody answers, nothing of it is sent: a lane never waits in line
-before a live call. A job that fails comes back by its own schedule, and holds up no other.
+before a live call. A job that fails, or has no turn at a limit of its endpoint, comes back by its own
+schedule, and holds up no other.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ LOG = logging.getLogger("outrider.jobs")
 _AGAIN_S = 1.0
 _LONGEST_PAUSE_S = 30.0
 _IDLE_S = 60.0
+#: Jobs that are passed over at once, and how many of them are asked again in a second.
+_MOST_HELD = 1000
+_ASKED_PER_S = 10.0
 
 
 class Lane:
@@ -39,10 +43,11 @@ class Lane:
         self._queue = queue
         self._wake = asyncio.Event()
         # The mutable state of a lane: what is under way, what of it can still be broken off, what is not to
-        # be begun, and until when nothing is.
+        # be begun, what is passed over until when, and until when nothing is begun.
         self.in_flight: dict[int, asyncio.Task[None]] = {}
         self._sending: set[int] = set()
         self._barred: set[int] = set()
+        self._held: dict[int, float] = {}
         self._paused_until = 0.0
         self._why = ""
         self._unreachable = 0
@@ -61,8 +66,9 @@ class Lane:
         self._wake.set()
 
     def resume(self) -> None:
-        """End a pause: the target answers again."""
+        """End a pause: the target answers again, or is another one."""
         self._paused_until, self._unreachable = 0.0, 0
+        self._held.clear()
         self._wake.set()
 
     @asynccontextmanager
@@ -124,7 +130,8 @@ class Lane:
         room = (1 if self._unreachable else most_at_once(integration)) - len(self.in_flight)
         if room <= 0:
             return _AGAIN_S
-        found = await store.due(self.name, now, room, {*self.in_flight, *self._barred})
+        self._held = {seq: until for seq, until in self._held.items() if until > monotonic()}
+        found = await store.due(self.name, now, room, {*self.in_flight, *self._barred, *self._held})
         for seq in found:
             if seq in self._barred:
                 continue
@@ -132,8 +139,11 @@ class Lane:
             self.in_flight[seq] = spawn(self._deliver(seq), name=f"job of {self.name}")
         if len(found) == room:
             return _IDLE_S
+        wait_s = min((until - monotonic() for until in self._held.values()), default=_IDLE_S)
         next_due = await store.next_due(self.name, now)
-        return _IDLE_S if next_due is None else min(_IDLE_S, max(0.0, next_due - time()) + 0.001)
+        if next_due is not None:
+            wait_s = min(wait_s, next_due - time())
+        return min(_IDLE_S, max(0.0, wait_s) + 0.001)
 
     async def _deliver(self, seq: int) -> None:
         try:
@@ -144,7 +154,7 @@ class Lane:
                 return
             outcome = await Delivery(table, integration, store, row).run()
             if isinstance(outcome, Hold):
-                self._pause(outcome.seconds, outcome.why)
+                self._hold(seq, outcome)
                 return
             self._sending.discard(seq)
             await self._settle(outcome)
@@ -183,6 +193,14 @@ class Lane:
         self._unreachable += 1
         pause_s = min(options.base * 2 ** min(self._unreachable - 1, 16), options.cap, _LONGEST_PAUSE_S)
         self._pause(pause_s, outcome.reason)
+
+    def _hold(self, seq: int, hold: Hold) -> None:
+        """Begin nothing for a while; where only some endpoints are limited, this job alone waits."""
+        if not hold.narrow or len(self._held) >= _MOST_HELD:
+            self._pause(hold.seconds, hold.why)
+            return
+        wait_s = max(min(hold.seconds, _LONGEST_PAUSE_S), len(self._held) / _ASKED_PER_S)
+        self._held[seq] = monotonic() + wait_s
 
     def _pause(self, seconds: float, why: str) -> None:
         self._paused_until = max(self._paused_until, monotonic() + min(seconds, _LONGEST_PAUSE_S))

@@ -35,6 +35,9 @@ from .meter import Meter, longest_wait_s
 from .pool import Pool, Turn
 from .turns import SentAway, Turns, WouldWait
 
+#: Two waits that differ by less are one.
+_MOMENT_S = 0.05
+
 
 class Limits:
     """The limits of one target and of each key of its pool: those of the file, and those it is told of."""
@@ -163,10 +166,14 @@ class Limits:
                 return turn
         except WouldWait as would:
             names = ", ".join(meter.name for meter in turn[1] if not meter.observe)
-            raise Limited(
+            limited = Limited(
                 f"integration '{self._name}': no turn within {max(0.0, wait_s):.3g} s ({names})",
                 retry_after_s=would.retry_after_s,
-            ) from None
+            )
+            wide = tuple(meter for meter in turn[1] if meter.matches is None)
+            if len(wide) < len(turn[1]):  # the clock has gone on a little since
+                limited.narrow = self._turns.back_after_s(wide) < would.retry_after_s - _MOMENT_S
+            raise limited from None
         finally:
             waited_s = self._clock() - began
             exchange.waited_s += waited_s

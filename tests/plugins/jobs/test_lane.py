@@ -28,6 +28,18 @@ base_url = "{url}"
 auth = {{ type = "none" }}
 limits = [{{ concurrency = 4, wait = "10s" }}]
 
+[integrations.scarce]
+base_url = "{url}"
+auth = {{ type = "none" }}
+limits = [{{ rate = "1/h", endpoints = ["POST /rare"], wait = 0 }}, {{ rate = "1000/s" }}]
+jobs = {{ concurrency = 2 }}
+
+[integrations.wide]
+base_url = "{url}"
+auth = {{ type = "none" }}
+limits = [{{ rate = "1/h", wait = 0 }}, {{ rate = "1000/s", endpoints = ["POST /rare"] }}]
+jobs = {{ concurrency = 1 }}
+
 [integrations.breaking]
 base_url = "{url}"
 auth = {{ type = "none" }}
@@ -72,6 +84,33 @@ def test_half_of_the_slots_are_left_to_live_calls(app: Caller, provider: FakePro
 
     assert (live, targets) == (200, ["/job", "/job", "/live"])
     assert {app.job(location, wait=5)["state"] for location in jobs} == {"done"}
+
+
+def test_a_limit_of_one_endpoint_holds_up_no_other(app: Caller, provider: FakeProvider) -> None:
+    """However many jobs wait for a turn there: the others are delivered meanwhile, and those stay queued."""
+    rare = [app.enqueue("/scarce/rare") for _ in range(8)]
+    other = app.job(app.enqueue("/scarce/usual"), wait=5)
+    states = sorted(app.job(location)["state"] for location in rare)
+    for location in rare:
+        app("DELETE", location)
+
+    assert other["state"] == "done"
+    assert states == ["done", *["queued"] * 7]
+    assert [request.target for request in provider.requests] == ["/rare", "/usual"]
+
+
+def test_a_limit_of_all_endpoints_pauses_all(app: Caller, provider: FakeProvider) -> None:
+    """Though one of some endpoints is passed too: no job of the backlog is tried in vain meanwhile."""
+    jobs = [app.enqueue("/wide/rare") for _ in range(20)]
+    app.job(jobs[0], wait=5)
+    provider.until(lambda: len(provider.requests) == 1)
+    refused = app.sidecar.metric("outrider_requests_total", integration="wide", status="429")
+    states = [app.job(location)["state"] for location in jobs]
+    for location in jobs:
+        app("DELETE", location)
+
+    assert states == ["done", *["queued"] * 19]
+    assert refused <= 2
 
 
 def test_one_bad_job_holds_up_no_other(app: Caller, provider: FakeProvider) -> None:
