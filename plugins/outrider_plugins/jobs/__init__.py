@@ -82,6 +82,8 @@ def outrider_subscribe(events: Events) -> None:
 
 def _reloaded(event: Reloaded) -> None:
     if event.ok:
+        for lane in QUEUE.lanes.values():  # what held it back may be what was changed
+            lane.resume()
         spawn(QUEUE.refresh(), name="jobs-refresh")
 
 

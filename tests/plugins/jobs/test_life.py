@@ -1,5 +1,6 @@
 """The life of the queue: restarts, a second process, damaged files, full disks, integrations that come and go."""
 
+import json
 import os
 import resource
 import signal
@@ -9,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -45,6 +47,13 @@ def until(claim: Callable[[], bool], timeout_s: float = 10.0) -> None:
     while not claim():
         assert time.monotonic() < end, "it did not come to be"
         time.sleep(0.02)
+
+
+def paused(sidecar: Sidecar) -> dict[str, str]:
+    """Give why the jobs of integrations are not sent, by name."""
+    with urlopen(f"{sidecar.admin_url}/api/jobs", timeout=10) as answer:
+        told: dict[str, str] = json.load(answer)["paused"]
+    return told
 
 
 def refused(path: Path) -> str:
@@ -254,6 +263,19 @@ def test_jobs_of_a_removed_integration_are_parked(provider: FakeProvider, tmp_pa
 
     assert (parked["state"], jobs, job["state"]) == ("parked", 1.0, "done")
     assert [request.body for request in provider.requests] == [b"parked"]
+
+
+def test_a_reload_ends_a_pause(provider: FakeProvider, tmp_path: Path) -> None:
+    """What held the jobs back may be what was changed: they do not wait for the pause to be over."""
+    with Sidecar(config(provider, tmp_path / "state", 'limits = [{ rate = "1/h", wait = 0 }]')) as sidecar:
+        app = Caller(sidecar)
+        app.job(app.enqueue("/acme/x"), wait=5)
+        location = app.enqueue("/acme/x")
+        until(lambda: "no turn" in paused(sidecar).get("acme", ""))
+        sidecar.write(config(provider, tmp_path / "state", 'limits = [{ rate = "100/s" }]'))
+        job = app.job(location, wait=15)
+
+    assert job["state"] == "done"
 
 
 def test_what_ended_well_is_forgotten_after_retain(provider: FakeProvider, tmp_path: Path) -> None:
