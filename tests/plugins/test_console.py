@@ -6,6 +6,7 @@ import subprocess
 import urllib.error
 import urllib.request
 from contextlib import suppress
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -96,3 +97,28 @@ def test_the_page_shows_trouble(tmp_path: Path) -> None:
     assert '<li class="critical">acme: failed: 503' in dom
     assert "breaker open" in dom
     assert "its provider says: API down (major)" in dom
+
+
+def luminance(colour: str) -> float:
+    """Give the relative luminance of `#rgb` or `#rrggbb` (WCAG 2.2)."""
+    digits = colour.removeprefix("#")
+    pairs = [two * 2 for two in digits] if len(digits) == 3 else re.findall("..", digits)
+    parts = [int(pair, 16) / 255 for pair in pairs]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return sum(share * part for share, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+@pytest.mark.parametrize(("scheme", "page"), [("light", "#fff"), ("dark", "#121212")])
+def test_every_text_can_be_read(scheme: str, page: str) -> None:
+    """By day and by night its contrast is 4.5 at least (WCAG 2.2, 1.4.3); the pages are Chromium's own."""
+    css = files("outrider_plugins").joinpath("console_static/console.css").read_text()
+    by_day, by_night = re.findall(r":root \{(.*?)\}", css)
+    colours = dict(re.findall(r"--(\w+): (#\w+)", by_day))
+    if scheme == "dark":
+        colours |= dict(re.findall(r"--(\w+): (#\w+)", by_night))
+    contrasts = {}
+    for name in ("quiet", "bad"):
+        dark, light = sorted((luminance(colours[name]), luminance(page)))
+        contrasts[name] = (light + 0.05) / (dark + 0.05)
+
+    assert min(contrasts.values()) >= 4.5, contrasts
