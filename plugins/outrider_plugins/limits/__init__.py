@@ -78,10 +78,12 @@ class Limits:
         self._turns: Turns = (
             Turns((*shared, *each), clock=clock, call_at=_call_at) if kept is None else kept._turns
         )
-        # The provider does not forget what it has counted because we read our file again.
+        # The provider does not forget what it has counted because we read our file again. Calls wait in the
+        # turns that are kept, and this is not their thread: they are left as they are.
         for key, old in zip(self._keys, earlier._keys if earlier is not None else (), strict=False):
             key.learned, key.knows = old.learned, old.knows
-            self._hold(key)
+            if kept is None and (until := key.hold_until()) > clock():
+                key.told.hold_until = until
         self._holds_slots = any(limit.concurrency is not None for limit in limits)
         self._slots_of_keys = any(limit.concurrency is not None and limit.scope == "key" for limit in limits)
         self.pool: Pool | None = None
