@@ -39,7 +39,7 @@ class Seen:
             return
         if len(raw) >= _RAW:
             self._fold()
-        raw[key] = 1
+        self._raw[key] = 1
 
     def knows(self, endpoints: tuple[Endpoint, ...]) -> None:
         """Tell what is listed: from now on a call that is meant by it is folded into it."""
@@ -60,13 +60,14 @@ class Seen:
         return dict(self._statuses)
 
     def _fold(self) -> None:
-        for (method, path, status), count in self._raw.items():
+        # A reload does this in a thread of its own, while calls are counted.
+        raw, self._raw = self._raw, {}
+        for (method, path, status), count in list(raw.items()):
             key = method, self._template(method, path)
             if key not in self._calls and len(self._calls) >= _TEMPLATES:
                 key = method, MORE
             self._calls[key] += count
             self._statuses[status] += count
-        self._raw.clear()
 
     def _template(self, method: str, path: str) -> str:
         for endpoint in self._endpoints:

@@ -1,5 +1,8 @@
 """What was called is counted in bounded memory."""
 
+from types import SimpleNamespace
+from typing import Any, cast
+
 from outrider.config import Endpoint
 from outrider_plugins.drift.seen import MORE, Seen
 
@@ -31,3 +34,20 @@ def test_any_number_of_paths_is_held() -> None:
     assert len(seen.calls) == 257
     assert sum(seen.calls.values()) == 5000
     assert seen.calls["GET", MORE] == 5000 - 256
+
+
+def test_calls_are_counted_while_others_are_folded() -> None:
+    """A reload folds in a thread of its own: here one call comes for each that is looked at."""
+    seen = Seen()
+
+    def matches(method: str, path: str) -> bool:
+        if len(path) < 50:
+            seen.add(method, path + "/x", 200)
+        return False
+
+    seen.knows(cast(Any, (SimpleNamespace(call=SimpleNamespace(matches=matches)),)))
+    for name in ("/a", "/b", "/c"):
+        seen.add("GET", name, 200)
+    seen.knows(())
+
+    assert seen.calls == {("GET", f"/{name}{rest}"): 1 for name in "abc" for rest in ("", "/x")}
