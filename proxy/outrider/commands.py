@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import socket
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import click
 from .compile import Compiled, Compiler
 from .config import Config, Listen, load
 from .errors import StartError
+from .logs import escaped
 from .secrets import SecretMissing, Vault
 from .state import ADMIN_TOKEN, admin_of, state_dir_of
 
@@ -88,7 +90,9 @@ class Running:
                     "was it started with this file, by this user?"
                 )
             if response.status not in (200, 404):
-                raise StartError(f"the admin listener at {self._address} answered {response.status}")
+                raise StartError(
+                    f"the admin listener at {self._address} answered {response.status}{_why(response)}"
+                )
             yield response
 
     def _headers(self) -> dict[str, str]:
@@ -104,6 +108,13 @@ class Running:
         except SecretMissing as missing:
             raise StartError(f"server.admin_token: {missing}") from None
         return {"Authorization": f"Bearer {value}"}
+
+
+def _why(response: http.client.HTTPResponse) -> str:
+    """Give what a problem (RFC 9457) says of itself, after a colon; "" for anything else."""
+    with suppress(OSError, ValueError, http.client.HTTPException, KeyError, TypeError):
+        return f": {escaped(str(json.load(response)['detail']))}"
+    return ""
 
 
 class _Connection(http.client.HTTPConnection):

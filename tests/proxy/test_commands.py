@@ -30,6 +30,28 @@ def test_it_asks_with_the_admin_token(tmp_path: Path) -> None:
     assert admin.requests[0].values("Authorization") == ["Bearer s3cret"]
 
 
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (
+            b'{"detail": "jobs cannot be kept for now: disk is full"}',
+            "503: jobs cannot be kept for now: disk",
+        ),
+        (b"[]", "503$"),
+        (b"not JSON", "503$"),
+    ],
+)
+def test_it_cannot_do_it(tmp_path: Path, body: bytes, said: str) -> None:
+    """With the reason that it gives, where it gives one."""
+    with FakeProvider() as admin:
+        admin.reply(503, body)
+        with (
+            pytest.raises(StartError, match=f"answered {said}"),
+            running(tmp_path, f'admin = "127.0.0.1:{admin.port}"').ask("POST", "/api/jobs/purge"),
+        ):
+            pass
+
+
 def test_nobody_runs(tmp_path: Path) -> None:
     """One line says where it was looked for, and what to do."""
     said = r"unix:none\.sock does not answer; is `outrider run` running\?"
