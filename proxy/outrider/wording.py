@@ -26,5 +26,6 @@ def limit(of: Limit) -> str:
     words += [f"burst {of.burst}"] if of.burst is not None else []
     words += [f"{of.concurrency} at once"] if of.concurrency is not None else []
     words += ["for each key"] if of.scope == "key" else []
-    words += ["observed only"] if of.observe else [f"waits up to {seconds(of.wait)}"]
+    waits = f"waits up to {seconds(of.wait)}" if of.wait else "never waits"
+    words += ["observed only" if of.observe else waits]
     return ", ".join(words)

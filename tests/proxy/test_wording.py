@@ -29,3 +29,4 @@ def test_a_limit() -> None:
     made = Limit.model_validate({"rate": "25/s", "burst": 5, "concurrency": 30, "wait": "2s"})
 
     assert limit(made) == "25/s, burst 5, 30 at once, waits up to 2 s"
+    assert limit(Limit.model_validate({"rate": "25/s", "wait": 0})) == "25/s, never waits"

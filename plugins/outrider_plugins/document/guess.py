@@ -95,6 +95,8 @@ def limits(text: str) -> list[dict[str, Any]]:
             made["concurrency"] = int(many[1])
         if wait := re.search(r"waits up to (.*)", part):
             made["wait"] = duration(wait[1]) or "5s"
+        elif "never waits" in part:
+            made["wait"] = 0
         if "observed only" in part:
             made["observe"] = True
         if "for each key" in part:

@@ -26,6 +26,10 @@ endpoints = ["POST /mail", "GET /mail/{id}"]
 concurrency = 3
 observe = true
 
+[[integrations.basic.limits]]
+rate = "9/s"
+wait = 0
+
 [integrations.basic.breaker]
 rate = 0.5
 window = "20s"
