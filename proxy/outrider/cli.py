@@ -29,7 +29,17 @@ from .state import admin_of
 PR_SET_DUMPABLE = 4
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    """The commands by name; a plugin's cannot take the place of another one."""
+
+    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
+        name = name or cmd.name or ""
+        if self.commands.get(name, cmd) is not cmd:
+            raise StartError(f"there is a command '{name}' already; give its own another name")
+        super().add_command(cmd, name)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="outrider", message="%(prog)s %(version)s")
 def cli() -> None:
     """Outrider: the sidecar for applications that call third-party APIs."""

@@ -215,6 +215,11 @@ def test_a_plugin_that_makes_no_sense_is_one_line(tmp_path: Path) -> None:
             "from outrider.plugin import hookimpl\n@hookimpl\ndef outrider_commands(cli): 1 // 0\n",
             "outrider_commands raised ZeroDivisionError: integer division or modulo by zero",
         ),
+        (
+            "from outrider.plugin import hookimpl\n@hookimpl\ndef outrider_commands(cli):\n"
+            "    @cli.command()\n    def check(): pass\n",
+            "there is a command 'check' already; give its own another name",
+        ),
     ],
 )
 def test_a_plugin_that_fails_is_left_out(tmp_path: Path, text: str, said: str) -> None:
