@@ -165,15 +165,22 @@ class Server:
         http10: bool,
     ) -> bool:
         """Carry a token call whose body says who calls: many SDKs put their client secret there."""
-        clients, client = self.table.clients, None
+        table, integration, client = self.table, exchange.integration, None
+        integration.in_flight += 1
         try:
             data = await exchange.body.gather()
-            if clients is not None and data:
-                client = clients.identify_by_body(data)
+            if table.clients is not None and data:
+                client = table.clients.identify_by_body(data)
             if client is not None:
-                self._admit(exchange, exchange.integration, client)
+                self._admit(exchange, integration, client)
         except OutriderError as refusal:
             client, error = None, refusal
+        except BaseException:  # the app has left
+            exchange.body.close()
+            tell(table.events, table.done, ExchangeDone(exchange, 0, True))
+            raise
+        finally:
+            integration.in_flight -= 1
         if client is None:
             return await self._refuse(connection, exchange, payload, error, keep=keep, http10=http10)
         return await self._carry(connection, exchange, payload, keep=keep, http10=http10)
@@ -242,6 +249,8 @@ class Server:
             if not payload.is_eof() and hdrs.EXPECT not in exchange.headers:
                 await connection.linger(payload)
         finally:
+            if exchange.body is not NO_BODY:
+                exchange.body.close()
             tell(table.events, table.done, ExchangeDone(exchange, response.status, broken))
         return keep
 

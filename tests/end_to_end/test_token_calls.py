@@ -176,6 +176,47 @@ def test_a_body_that_comes_slowly_is_waited_for(with_clients: Sidecar) -> None:
     assert (answer.status, json.loads(answer.body)["access_token"]) == (200, "shop-token")
 
 
+def test_strangers_take_no_memory_from_retries(provider: FakeProvider) -> None:
+    """What was read of a body to know who calls is given back: 64 MiB are kept for all requests together."""
+    text = INTEGRATIONS.format(url=provider.url) + CLIENTS.replace("[]", '["discord"]')
+    body = b"client_secret=unknown&filling=" + b"x" * 255_000
+    head = f"POST {PAYPAL} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {FORM}\r\n"
+    with Sidecar(text, env=ENV) as sidecar:
+        for _ in range(270):
+            with Wire(sidecar.port) as wire:
+                wire.send(f"{head}Content-Length: {len(body)}\r\n\r\n".encode(), body)
+                assert wire.answer().status == 401
+        provider.reply(503)
+        with Wire(sidecar.port) as wire:
+            wire.send(
+                b"PUT /discord/x HTTP/1.1\r\nHost: localhost\r\nOutrider-Token: other-token\r\n"
+                b"Content-Length: 100000\r\n\r\n",
+                b"y" * 50_000,
+            )
+            provider.until(lambda: bool(provider.requests))  # it streams: not all of it came at once
+            wire.send(b"y" * 50_000)
+            answer = wire.answer()
+
+    assert (answer.status, answer.header("Outrider-Attempts")) == (200, "2")
+
+
+def test_an_app_that_leaves_a_token_call_is_counted(with_clients: Sidecar) -> None:
+    """The last event of an exchange comes for each, also while it is not known yet whose it is."""
+
+    def counted() -> float:
+        return with_clients.metric("outrider_requests_total", integration="paypal", status="4xx")
+
+    before = counted()
+    with Wire(with_clients.port) as wire:
+        wire.send(
+            f"POST {PAYPAL} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n"
+            "Expect: 100-continue\r\n\r\n".encode()
+        )
+        assert wire.interim() == 100
+    while counted() == before:
+        pass
+
+
 def test_a_github_app_has_its_client_s_token_for_an_id(with_clients: Sidecar, provider: FakeProvider) -> None:
     """Its SDK signs a JWT that names the app, with a key that nobody knows."""
     signed = jwt.encode({"iss": "shop-token"}, "any-key-of-thirty-two-bytes-or-more", "HS256")
