@@ -163,6 +163,12 @@ def _states(scrape: Scrape, of: Mapping[str, Traffic]) -> None:
         "What the provider's status page says: 0 nothing or not looked at, 1 minor, 2 major, 3 critical.",
         "integration",
     )
+    named = scrape.gauge(
+        "outrider_provider_incident",
+        "The same by the incident's name; one for an integration, as long as it lasts.",
+        "integration",
+        "incident",
+    )
     used = scrape.gauge(
         "outrider_limit_used_ratio",
         "How much is used of the provider's own limit, of the fullest one that it tells.",
@@ -174,8 +180,11 @@ def _states(scrape: Scrape, of: Mapping[str, Traffic]) -> None:
         targets = [one.target for one in list(traffic.running)]
         if not targets:
             continue
-        incidents = [target.incident for target in targets]
-        provider.add_metric([name], max(0 if one is None else one.level for one in incidents))
+        incidents = [target.incident for target in targets if target.incident is not None]
+        worst = max(incidents, key=lambda one: one.level, default=None)
+        provider.add_metric([name], worst.level if worst is not None else 0)
+        if worst is not None:
+            named.add_metric([name, worst.name], worst.level)
         shares = [share for target in targets if (share := limits.used(target)) is not None]
         if shares:
             used.add_metric([name], max(shares))

@@ -80,6 +80,7 @@ def test_it_is_looked_at_only_when_something_fails(
     assert [request.target for request in page.requests] == ["/summary.json"]
     assert "authorization" not in {name.lower() for name, _ in page.requests[0].headers}
     assert sidecar.metric("outrider_provider_status", integration="acme") == 0
+    assert sidecar.metric("outrider_provider_incident", integration="acme") == 0
 
 
 def test_what_it_says_is_told_everywhere(
@@ -100,6 +101,7 @@ def test_what_it_says_is_told_everywhere(
     assert "Elevated API errors" in headers["Proxy-Status"]
     assert 90 < int(headers["Retry-After"]) <= 120
     assert sidecar.metric("outrider_provider_status", integration="acme") == 2
+    assert sidecar.metric("outrider_provider_incident", incident="Elevated API errors") == 2
     told = get(sidecar.admin_url, "/api/integrations")[2]["integrations"][0]["incident"]
     assert told == {"name": "Elevated API errors", "severity": "major"}
 
