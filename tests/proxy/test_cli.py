@@ -7,11 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import jsonschema
 import pytest
 
 from outrider import __version__
 from outrider.cli import cli
+from outrider.registry import load_plugins
 from outrider.testing import FakeProvider
 
 GOOD = """
@@ -267,9 +269,16 @@ def test_the_version(tmp_path: Path) -> None:
 
 
 def test_every_command_takes_a_config() -> None:
-    """`--config config.toml`, everywhere (DESIGN.md, "The command line")."""
-    taken = {name: [opt for one in each.params for opt in one.opts] for name, each in cli.commands.items()}
+    """`--config config.toml`, everywhere (DESIGN.md, "The command line"): the plugins' too, and theirs below."""
+    group = click.Group(commands=dict(cli.commands))
+    load_plugins().spare("outrider_commands", cli=group)
+    commands = dict(group.commands)
+    for name, each in group.commands.items():
+        if isinstance(each, click.Group):
+            commands |= {f"{name} {below}": one for below, one in each.commands.items()}
+    taken = {name: [opt for one in each.params for opt in one.opts] for name, each in commands.items()}
 
+    assert {"run", "jobs", "jobs list", "doctor", "new", "new plugin"} < taken.keys()
     assert [name for name, options in taken.items() if "--config" not in options] == []
 
 

@@ -1,4 +1,4 @@
-"""The commands: `outrider jobs list`, `show`, `retry`, `cancel` and `purge`.
+"""The commands: `outrider jobs list`, `show`, `retry`, `cancel` and `purge`; without one of them, `list`.
 
 They ask the running Outrider: two processes in one database would be one too many.
 """
@@ -27,9 +27,14 @@ _state = click.option("--state", type=click.Choice(STATES), help="Only jobs in t
 _DONE = {"retry": "queued anew", "cancel": "cancelled", "purge": "purged"}
 
 
-@click.group()
-def jobs() -> None:
-    """Look at the jobs of the running Outrider, and change them."""
+@click.group(invoke_without_command=True)
+@config_option
+@click.pass_context
+def jobs(context: click.Context, path: Path) -> None:
+    """Look at the jobs of the running Outrider, and change them; list them unless told otherwise."""
+    context.default_map = {name: {"path": path} for name in jobs.commands}
+    if context.invoked_subcommand is None:
+        context.invoke(list_, path=path)
 
 
 @jobs.command("list")

@@ -32,13 +32,23 @@ def outrider_commands(cli: click.Group) -> None:
     cli.add_command(new)
 
 
+_config_option = click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    expose_value=False,
+    help="Taken, as by every command; a plugin is made without it.",
+)
+
+
 @click.group()
+@_config_option
 def new() -> None:
     """Make the beginning of something."""
 
 
 @new.command()
 @click.argument("name")
+@_config_option
 @click.option("--base-url", help="Where the API is; https://api.NAME.example until you know.")
 @click.option(
     "--into",

@@ -94,6 +94,8 @@ def test_list_and_show(app: Caller, dead: str) -> None:
     shown = app.outrider("jobs", "show", dead)
     as_json = app.outrider("jobs", "list", "--json", "--integration", "acme", "--limit", "1")
     unknown = app.outrider("jobs", "show", "none")
+    unsaid = app.outrider("jobs")
+    elsewhere = app.outrider("jobs", "--config", "none.toml", "list")
 
     assert listed.returncode == 0, listed
     assert re.search(rf"{dead} +failed +acme +POST /x +1 ", listed.stdout), listed.stdout
@@ -101,6 +103,8 @@ def test_list_and_show(app: Caller, dead: str) -> None:
     assert re.search(r"attempt 1 +20\S+  400  the provider answered 400 Bad Request\n", shown.stdout)
     assert json.loads(as_json.stdout)["integration"] == "acme"
     assert (unknown.returncode, unknown.stderr) == (2, "outrider: there is no such job\n")
+    assert (unsaid.returncode, dead in unsaid.stdout) == (0, True)
+    assert elsewhere.stderr.startswith("outrider: none.toml:1: there is no such file")
 
 
 def test_retry(app: Caller, provider: FakeProvider, dead: str) -> None:
