@@ -26,6 +26,8 @@ def explain(table: Table, method: str, path: str) -> list[tuple[str, str]]:
     integration, rest, _ = table.find("", path)
     if integration is None:
         raise NotFound(f"no integration is meant by {path}; there are: {', '.join(table.integrations)}")
+    if integration is table.nobody:
+        return [("answered", "by Outrider itself: what is below /_outrider/ goes to no provider")]
     return list(_lines(integration, method, rest or "/"))
 
 

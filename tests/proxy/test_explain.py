@@ -90,6 +90,11 @@ def said(tmp_path: Path, method: str, path: str) -> dict[str, str]:
         ("GET /through/x", "credential", "the app's own goes through"),
         ("GET /apart/x", "sends", "GET https://apart.example/x"),
         ("GET /apart/_hosts/files/x", "sends", "GET https://files.apart.example/v1/x"),
+        (
+            "GET /_outrider/jobs/1",
+            "answered",
+            "by Outrider itself: what is below /_outrider/ goes to no provider",
+        ),
     ],
 )
 def test_a_call_is_explained(tmp_path: Path, call: str, line: str, words: str) -> None:
