@@ -7,6 +7,7 @@ row (the process was killed between the two) is swept away at the next start.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from outrider.body import Body
-from outrider.plugin import BrokenBody, Generated, Whole
+from outrider.plugin import BrokenBody, Generated, Refused, Whole
 from outrider.response import Content
 from outrider.state import make_folder, sync_folder
 
@@ -23,10 +24,19 @@ from .database import StoreFailed
 #: Bytes that stay within the database.
 SPILL = 64 * 1024
 _PIECE = 64 * 1024
+#: What is not the file's fault.
+_PASSING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
 class TooLong(Exception):
     """A body of more bytes than may be kept."""
+
+
+class BodyLost(Refused):
+    """The file of a body is gone, or not what it was: no attempt can send what the app sent."""
+
+    status = 500
+    kind = "body-lost"
 
 
 class Bodies:
@@ -121,13 +131,14 @@ async def _on_disk(work: Callable[..., None], *arguments: bytes) -> None:
 
 
 class StoredBody(Body):
-    """The body of a job that is in a file: each attempt reads it from its start."""
+    """The body of a job that is in a file: each attempt reads it from its start. BodyLost where it cannot."""
 
-    __slots__ = ("_file", "_path", "_recoded")
+    __slots__ = ("_file", "_left", "_path", "_recoded", "_size")
 
     def __init__(self, path: Path, length: int) -> None:
         super().__init__(None, length=length, source=self._read)
         self._path = path
+        self._size = self._left = length
         self._file: BinaryIO | None = None
         self._recoded = False
 
@@ -167,9 +178,19 @@ class StoredBody(Body):
         return await asyncio.to_thread(self._next)
 
     def _next(self) -> bytes:
-        if self._file is None:
-            self._file = open(self._path, "rb")  # noqa: SIM115 - closed at the end of the attempt
-        return self._file.read(_PIECE)
+        try:
+            if self._file is None:
+                self._file = open(self._path, "rb")  # noqa: SIM115 - closed at the end of the attempt
+                self._left = self._size
+            piece = self._file.read(_PIECE)
+        except OSError as error:
+            if error.errno in _PASSING:
+                raise StoreFailed(f"a job's body cannot be read for now: {error.strerror}") from None
+            raise BodyLost(f"its body, {self._path}, cannot be read: {error.strerror}") from None
+        self._left -= len(piece)
+        if self._left < 0 or (not piece and self._left):
+            raise BodyLost(f"its body, {self._path}, has not the {self._size} bytes that it had")
+        return piece
 
 
 def content_of(body: bytes | None, path: Path, size: int) -> Content:

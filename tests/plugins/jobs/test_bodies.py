@@ -1,10 +1,13 @@
 """Bodies of jobs: in memory up to a size, in a synced file past it, and no file that nobody needs."""
 
+import os
+import resource
 from pathlib import Path
 
 import pytest
 
-from outrider_plugins.jobs.bodies import SPILL, Spool, StoredBody, TooLong
+from outrider_plugins.jobs.bodies import SPILL, BodyLost, Spool, StoredBody, TooLong
+from outrider_plugins.jobs.database import StoreFailed
 
 
 async def test_a_short_one_needs_no_file(tmp_path: Path) -> None:
@@ -58,3 +61,28 @@ async def test_each_attempt_reads_it_from_its_start(tmp_path: Path) -> None:
     recoded.recode(lambda piece: piece.replace(b"\x00", b"\xff"), length=len(data))
     assert b"".join([piece async for piece in recoded.pieces()]) == data.replace(b"\x00", b"\xff")
     assert not recoded.replayable
+
+
+@pytest.mark.parametrize("kept", [None, 100, 70_001])
+async def test_one_that_is_not_what_it_was(tmp_path: Path, kept: int | None) -> None:
+    """Its file is gone, cut or longer: nothing of it is taken for the whole."""
+    if kept is not None:
+        (tmp_path / "a").write_bytes(bytes(kept))
+    body = StoredBody(tmp_path / "a", 70_000)
+    with pytest.raises(BodyLost, match="its body, "):
+        [piece async for piece in body.pieces()]
+
+
+async def test_too_many_open_files(tmp_path: Path) -> None:
+    """That passes, and is no fault of the job."""
+    (tmp_path / "a").write_bytes(b"1")
+    body = StoredBody(tmp_path / "a", 1)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    used = os.open(tmp_path, os.O_RDONLY)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (used, hard))
+        with pytest.raises(StoreFailed, match="Too many open files"):
+            [piece async for piece in body.pieces()]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        os.close(used)

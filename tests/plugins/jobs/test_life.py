@@ -265,6 +265,22 @@ def test_jobs_of_a_removed_integration_are_parked(provider: FakeProvider, tmp_pa
     assert [request.body for request in provider.requests] == [b"parked"]
 
 
+def test_a_job_whose_body_is_gone(provider: FakeProvider, tmp_path: Path) -> None:
+    """It fails at once, with the file's name, and is no failure of the provider's: the others go on."""
+    state = tmp_path / "state"
+    with Sidecar(config(provider, state, "breaker = { failures = 1 }")) as sidecar:
+        app = Caller(sidecar)
+        lost = app.enqueue("/acme/x", bytes(100_000), {"Outrider-Not-Before": "0.5"})
+        file = state / "bodies" / lost.rpartition("/")[2]
+        file.unlink()
+        job = app.job(lost, wait=10)
+        other = app.job(app.enqueue("/acme/x", b"other"), wait=5)
+
+    assert (job["state"], job["attempts"]) == ("failed", 1)
+    assert f"its body, {file}, cannot be read" in job["reason"]
+    assert other["state"] == "done"
+
+
 def test_a_reload_ends_a_pause(provider: FakeProvider, tmp_path: Path) -> None:
     """What held the jobs back may be what was changed: they do not wait for the pause to be over."""
     with Sidecar(config(provider, tmp_path / "state", 'limits = [{ rate = "1/h", wait = 0 }]')) as sidecar:
