@@ -131,25 +131,25 @@ class Sdk:
         """The SDK does not notice: it was waited for here."""
         self.running.fake.answer(self.limit)
         self.call(client)
-        assert len(self.running.fake.requests) >= 2
+        assert len(self.running.fake.requests) >= 2, self.requests
 
     def test_a_limit_that_stays(self, client: Any) -> None:
         """The provider sees our attempts, and not ours times the SDK's."""
         self._always(self.limit)
         self.fail(client)
-        assert len(self.requests) == self.limit_tries
+        assert len(self.requests) == self.limit_tries, self.requests
 
     def test_a_failure_that_stays(self, client: Any) -> None:
         """Likewise; what may do harm a second time is sent once."""
         self._always(self.failure)
         self.fail(client)
-        assert len(self.requests) == self.tries
+        assert len(self.requests) == self.tries, self.requests
 
     def test_an_answer_of_ours(self, client: Any) -> None:
         """A 502 of Outrider's own is an error of the SDK, in the provider's envelope."""
         self._always(raw(b"rubbish\r\n\r\n", Step.CLOSE))
         self.fail(client)
-        assert len(self.requests) == self.tries
+        assert len(self.requests) == self.tries, self.requests
 
     def _always(self, script: Script) -> None:
         for fake in (self.running.fake, self.running.further):

@@ -1,6 +1,7 @@
 """The asynchronous clients of SDKs: the claims of the synchronous ones, over other HTTP libraries.
 
-Each class is the one of its SDK with another client, whose calls are run to their end one by one.
+Each class is the one of its SDK with another client, whose calls are run to their end one by one, and with an
+integration of its own: both on one would spend its budget of retries.
 """
 
 import asyncio
@@ -69,6 +70,8 @@ class Asynchronous(Sdk):
 
 
 class TestAsyncOpenAI(Asynchronous, test_openai.TestOpenAI):
+    provider = "openai"
+    integration = "openai-async"
     names = {"OpenAI": openai.AsyncOpenAI}
 
     def call(self, client: Any) -> None:
@@ -100,6 +103,8 @@ class TestAsyncOpenAI(Asynchronous, test_openai.TestOpenAI):
 
 
 class TestAsyncAnthropic(Asynchronous, test_anthropic.TestAnthropic):
+    provider = "anthropic"
+    integration = "anthropic-async"
     names = {"Anthropic": anthropic.AsyncAnthropic}
 
     def call(self, client: Any) -> None:
@@ -121,6 +126,8 @@ class TestAsyncAnthropic(Asynchronous, test_anthropic.TestAnthropic):
 
 
 class TestAsyncMistral(Asynchronous, test_mistral.TestMistral):
+    provider = "mistral"
+    integration = "mistral-async"
     names = {"Mistral": mistralai.client.Mistral}
 
     async def leave(self, client: Any) -> None:
@@ -148,6 +155,9 @@ class TestAsyncMistral(Asynchronous, test_mistral.TestMistral):
 # It subclasses aiohttp's session, which aiohttp warns of.
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 class TestAsyncGemini(Asynchronous, test_gemini.TestGemini):
+    provider = "gemini"
+    integration = "gemini-async"
+
     async def leave(self, client: Any) -> None:
         await client.aio.aclose()
         client.close()
@@ -177,6 +187,8 @@ class TestAsyncGemini(Asynchronous, test_gemini.TestGemini):
 
 
 class TestAsyncCloudflare(Asynchronous, test_cloudflare.TestCloudflare):
+    provider = "cloudflare"
+    integration = "cloudflare-async"
     names = {"Cloudflare": cloudflare.AsyncCloudflare}
 
     def call(self, client: Any) -> None:
@@ -199,6 +211,9 @@ class TestAsyncCloudflare(Asynchronous, test_cloudflare.TestCloudflare):
 # It gives httpx a form as bytes, which httpx warns of.
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 class TestAsyncStripe(Asynchronous, test_stripe.TestStripe):
+    provider = "stripe"
+    integration = "stripe-async"
+
     async def leave(self, client: Any) -> None:
         await client._requestor._client.close_async()
 
@@ -222,6 +237,8 @@ class TestAsyncStripe(Asynchronous, test_stripe.TestStripe):
 
 
 class TestAsyncSlack(Asynchronous, test_slack.TestSlack):
+    provider = "slack"
+    integration = "slack-async"
     names = {"WebClient": slack_sdk.web.async_client.AsyncWebClient}
 
     async def leave(self, client: Any) -> None:
@@ -254,6 +271,9 @@ class TestAsyncSlack(Asynchronous, test_slack.TestSlack):
 
 
 class TestAsyncNotion(Asynchronous, test_notion.TestNotion):
+    provider = "notion"
+    integration = "notion-async"
+
     def connect(self, line: str) -> Any:
         return super().connect(line.replace("Client(", "AsyncClient("))
 
@@ -280,6 +300,8 @@ class TestAsyncNotion(Asynchronous, test_notion.TestNotion):
 
 
 class TestAsyncAlgolia(Asynchronous, test_algolia.TestAlgolia):
+    provider = "algolia"
+    integration = "algolia-async"
     names = {
         **test_algolia.TestAlgolia.names,
         "SearchClientSync": algoliasearch.search.client.SearchClient,
