@@ -66,6 +66,8 @@ class Connection(Reading):
         refusal = self.listener.opened(self)
         if refusal is not None:
             self._messages.append((refusal, EMPTY_PAYLOAD))  # type: ignore[arg-type]
+            if self._waiter is not None:  # from Python 3.12 on aiohttp has begun with `start` by now
+                self._waiter.set_result(None)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Cancel what runs for an app that went away."""
