@@ -85,7 +85,7 @@ class Delivery:
     async def run(self) -> Outcome | Hold:
         """Send it, and say what came of it. Never raises but for a cancellation."""
         exchange = self._exchange()
-        integration = self._integration
+        integration, body = self._integration, exchange.body  # a layer may give it another one
         integration.in_flight += 1
         status, broken = 0, True
         response: Response | None = None
@@ -109,7 +109,7 @@ class Delivery:
         finally:
             if response is not None:
                 response.close()
-            exchange.body.close()
+            body.close()
             integration.in_flight -= 1
             tell(self._table.events, self._table.done, ExchangeDone(exchange, status, broken))
 
