@@ -195,6 +195,9 @@ class Database:
                 f"{self.path} was written by a newer Outrider (schema {version}, this one knows "
                 f"{len(self._migrations)}); upgrade outrider, or give it another server.state_dir"
             )
+        names = {row[0] for row in await writer.execute_fetchall("SELECT name FROM sqlite_master")}
+        if (version or names) and not (version and {"jobs", "counts"} <= names):
+            raise sqlite3.DatabaseError("it has other tables than ours")
         if not version:  # it has an effect before the first page is written, and none later
             await writer.execute("PRAGMA auto_vacuum = INCREMENTAL")
         await writer.execute("PRAGMA journal_mode = WAL")

@@ -133,7 +133,10 @@ def test_a_second_process_is_refused(provider: FakeProvider, tmp_path: Path) -> 
         assert f"(process {sidecar.pid})" in said
 
 
-@pytest.mark.parametrize("damage", ["not a database", "a truncated one", "a hole", "a newer schema"])
+@pytest.mark.parametrize(
+    "damage",
+    ["not a database", "a truncated one", "a hole", "a newer schema", "another's", "another's, as new"],
+)
 def test_a_file_that_cannot_be_used_is_left_alone(
     provider: FakeProvider, tmp_path: Path, damage: str
 ) -> None:
@@ -149,6 +152,12 @@ def test_a_file_that_cannot_be_used_is_left_alone(
         file.write_bytes(whole[:40_960] + bytes(8192) + whole[49_152:])
     elif damage == "a truncated one":
         file.write_bytes(file.read_bytes()[:6000])
+    elif damage.startswith("another's"):
+        file.unlink()
+        connection = sqlite3.connect(file)
+        connection.execute("CREATE TABLE theirs (id)")
+        connection.execute(f"PRAGMA user_version = {2 if 'new' in damage else 0}")
+        connection.close()
     else:
         connection = sqlite3.connect(file)
         connection.execute("PRAGMA user_version = 99")
