@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import socket
 import ssl
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
     from .config import Listen
     from .server import Server
+
+_log = logging.getLogger("outrider")
 
 BACKLOG = 1024
 #: struct ucred: pid, uid, gid.
@@ -112,7 +115,12 @@ class Listener(web.Server):
     def admit_users(self) -> None:
         """Let other users reach a Unix socket where `server.uids` says which; nobody else otherwise."""
         if self.address.is_unix:
-            os.chmod(self.address.path, 0o600 if self.server.table.config.server.uids is None else 0o666)
+            mode = 0o600 if self.server.table.config.server.uids is None else 0o666
+            try:
+                os.chmod(self.address.path, mode)
+            except OSError as error:  # who cleans up /tmp takes sockets too
+                reason = (error.strerror or type(error).__name__).lower()
+                _log.error("%s cannot be reached: %s; restart to listen there again", self.url, reason)
 
     def _stranger(self, connection: Connection) -> Forbidden | None:
         """Ask the system whose process connected to a Unix socket (unix(7), SO_PEERCRED)."""

@@ -70,7 +70,10 @@ async def watch(
             now = stamp_of(path)
             if now is not None and (now != seen or any(vault.has_news() for vault in vaults)):
                 seen = now
-                await app.reload()
+                try:
+                    await app.reload()
+                except Exception:  # noqa: BLE001 - the next change and every secret must be seen
+                    _log.exception("the configuration was not reloaded")
             if app.table is not table or app.awaited is not awaited:
                 break
 

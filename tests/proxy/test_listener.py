@@ -100,3 +100,17 @@ def test_another_user_connects_only_where_it_is_named() -> None:
     assert seen("") == "PermissionError: [Errno 13] Permission denied"
     assert seen("uids = [0]") == "HTTP/1.1 403"
     assert seen(f"uids = [0, {nobody}]") == "HTTP/1.1 200"
+
+
+def test_a_socket_that_was_taken_away_is_told_at_a_reload(tmp_path: Path) -> None:
+    """Programs that clean up /tmp do so; this file and the next one are taken all the same."""
+    path = tmp_path / "o.sock"
+    with FakeProvider() as provider:
+        text = CONFIG.format(path=path, uids="", url=provider.url)
+        with Sidecar(text) as sidecar:
+            path.unlink()
+            for name in ("b", "c"):
+                sidecar.write(f'{text}[integrations.{name}]\nbase_url = "{provider.url}"\n')
+                sidecar.until_said(f"reloaded: a, {name}")
+
+            assert f"unix:{path} cannot be reached: no such file" in sidecar.stderr

@@ -82,6 +82,28 @@ async def test_nothing_told_leads_to_a_look(tmp_path: Path) -> None:
     assert await Rig(tmp_path).looks_after() == 1
 
 
+async def test_a_reload_that_raises_is_no_end(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """That would be a mistake of ours; a secret that rotates after it is seen all the same."""
+    rig = Rig(tmp_path)
+
+    async def reload() -> bool:
+        raise OSError("oops")
+
+    rig.reload = reload  # type: ignore[method-assign]
+
+    async def told(*_: str, **__: Any) -> AsyncGenerator[set[tuple[Change, str]], None]:
+        rig.table.path.write_text("# changed")
+        yield set()
+        yield set()
+        raise StopWatching
+
+    with pytest.raises(StopWatching):
+        await watch(rig, awatch=told)  # type: ignore[arg-type]
+
+    assert rig.vault.looks == 2
+    assert "oops" in caplog.text
+
+
 @pytest.mark.parametrize("error", [RuntimeError("no more watches"), FileNotFoundError("the folder is gone")])
 async def test_a_system_that_tells_nothing_is_no_end(
     tmp_path: Path, error: Exception, caplog: pytest.LogCaptureFixture
