@@ -91,6 +91,8 @@ class Reading(web.RequestHandler):
 
     def _may_have_trailers(self, data: bytes) -> bool:
         """Whether there may be a chunked request with another one behind it in this piece."""
+        if self._body_left >= len(data):
+            return False  # all of it is body, and its length was told
         if not 0 <= data.find(END_OF_HEAD) < len(data) - len(END_OF_HEAD):
             return False
         in_head = not self._between and self._expected.is_eof()

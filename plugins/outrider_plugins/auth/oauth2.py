@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from time import time
-from typing import Literal, Self
+from typing import Literal
 from urllib.parse import parse_qsl, quote, urlencode
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from outrider.plugin import (
     DocumentRef,
@@ -72,7 +72,6 @@ class OAuth2(FetchedToken):
     ```
     """
 
-    grant: Literal["client_credentials", "refresh_token", "jwt_bearer"] = "client_credentials"
     token_url: UrlOrPath = Field(
         description="a path is one of the provider's own host",
         examples=["https://login.example.com/oauth/token"],
@@ -88,17 +87,23 @@ class OAuth2(FetchedToken):
     subject: Text | None = None
     key_id: Text | None = None
 
-    @model_validator(mode="after")
-    def _grant_has_what_it_needs(self) -> Self:
+    # The last one, so that what it needs is looked at before, whatever else is wrong.
+    grant: Literal["client_credentials", "refresh_token", "jwt_bearer"] = Field(
+        "client_credentials", validate_default=True
+    )
+
+    @field_validator("grant")
+    @classmethod
+    def _has_what_it_needs(cls, grant: str, told: ValidationInfo) -> str:
         needs = {
             "client_credentials": ("client_id", "client_secret"),
             "refresh_token": ("client_id", "refresh_token"),
             "jwt_bearer": ("client_id", "private_key"),
-        }[self.grant]
-        missing = [key for key in needs if getattr(self, key) is None]
+        }[grant]
+        missing = [key for key in needs if told.data.get(key, ...) is None]
         if missing:
-            raise ValueError(f'grant "{self.grant}" needs {" and ".join(missing)} too')
-        return self
+            raise ValueError(f'grant "{grant}" needs {" and ".join(missing)} too')
+        return grant
 
     def grant_of(self, target: Target) -> Grant:
         """Give how it is asked for."""

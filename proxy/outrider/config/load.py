@@ -18,6 +18,14 @@ from .vocabulary import Vocabulary
 _KEY = re.compile(r"\((?:'[\w-]*',? ?)+\)")  # tomllib names a key as Python writes a tuple
 _PLACE = re.compile(r" \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)$")
 
+_QUOTES = 'a text stands in quotes, e.g. "5s"'
+#: What tomllib says without a remedy: what it means, and what to do.
+_REMEDIES = {
+    "cannot overwrite a value": ("the key is given twice", "leave out one of the two"),
+    "invalid value": ("invalid value", _QUOTES),
+    "expected newline or end of document after a statement": ("something follows on the line", _QUOTES),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
@@ -97,8 +105,10 @@ def _syntax_error(words: str, text: str) -> tuple[int, str]:
     place = _PLACE.search(words)
     said = words[: place.start()] if place else words
     said = _KEY.sub(lambda key: dotted(literal_eval(key[0])), said[:1].lower() + said[1:])
+    said, remedy = _REMEDIES.get(said, (said, ""))
+    remedy = remedy and f"; {remedy}"
     if place is None:
-        return 1, said
+        return 1, said + remedy
     if place["line"] is None:
-        return text.rstrip().count("\n") + 1, f"{said} at the end of the file"
-    return int(place["line"]), f"{said} (column {place['column']})"
+        return text.rstrip().count("\n") + 1, f"{said} at the end of the file{remedy}"
+    return int(place["line"]), f"{said} (column {place['column']}){remedy}"

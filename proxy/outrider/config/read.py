@@ -39,13 +39,23 @@ def read_table(
     for where, text in bad:
         report.problem((*path, *where), text)
     keys = [where for where, _ in bad if where]
+    rest = _without_all(keys, raw)
+    try:
+        return model.model_validate({**(stand_ins or {}), **rest, **made})
+    except ValidationError as error:
+        # What stands in a table beside a bad key may be wrong by that: such tables are left out as a whole.
+        keys += [where for where, _ in in_words(error, model, rest)]
     for left_out in (keys, [where[:1] for where in keys]):
-        rest = raw
-        for where in left_out:
-            rest = _without(where, rest)
         with suppress(ValidationError):
+            rest = _without_all([where for where in left_out if where], raw)
             return model.model_validate({**(stand_ins or {}), **rest, **made})
     return None
+
+
+def _without_all(paths: list[KeyPath], table: dict[Any, Any]) -> dict[Any, Any]:
+    for path in paths:
+        table = _without(path, table)
+    return table
 
 
 def _without(path: KeyPath, table: dict[Any, Any]) -> dict[Any, Any]:

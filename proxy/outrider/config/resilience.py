@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
 from outrider.headers import HOP_BY_HOP, OURS
 
@@ -27,6 +27,14 @@ def _may_be_given(name: str) -> str:
     return name
 
 
+def _at_least_base(cap: float, told: ValidationInfo) -> float:
+    # Of the key, not of the table: so it is said beside what is wrong with others.
+    if told.data.get("base", 0.0) > cap:
+        raise ValueError("base is longer than cap; make cap the longer one")
+    return cap
+
+
+_Cap = Annotated[Timespan, AfterValidator(_at_least_base)]
 _GivenHeader = Annotated[HeaderName, AfterValidator(_may_be_given)]
 _Path = Annotated[str, AfterValidator(parse_path)]
 
@@ -93,14 +101,8 @@ class Retry(Options):
 
     attempts: int = Field(4, ge=1, description="the first one included")
     base: Timespan = Field(0.25, description="exponential, full jitter")
-    cap: Timespan = 8.0
+    cap: _Cap = Field(8.0, validate_default=True)
     budget: float = Field(0.2, ge=0, le=1, description="retries as a share of requests")
-
-    @model_validator(mode="after")
-    def _base_is_below_cap(self) -> Self:
-        if self.base > self.cap:
-            raise ValueError("base is longer than cap; make cap the longer one")
-        return self
 
 
 class Breaker(Options):
@@ -199,7 +201,7 @@ class Jobs(Options):
 
     attempts: int = Field(20, ge=1, description="that reached the provider and failed")
     base: Timespan = 1.0
-    cap: Timespan = 600.0
+    cap: _Cap = Field(600.0, validate_default=True)
     keep: Timespan = Field(86400.0, description="how long it is tried")
     max_body: Size = 16 * 2**20
     retain: Timespan = Field(7 * 86400.0, description="how long an outcome is kept")
@@ -212,12 +214,6 @@ class Jobs(Options):
     callback_secret: SecretRef | None = Field(
         None, description="what callbacks are signed with", examples=["env:CALLBACK_SECRET"]
     )
-
-    @model_validator(mode="after")
-    def _base_is_below_cap(self) -> Self:
-        if self.base > self.cap:
-            raise ValueError("base is longer than cap; make cap the longer one")
-        return self
 
     @model_validator(mode="after")
     def _callbacks_are_signed(self) -> Self:

@@ -37,6 +37,7 @@ def test_a_table_that_is_right(raw: dict[str, str]) -> None:
         ({**OAUTH2, "grant": "refresh_token", "client_secret": "env:A"}, "needs refresh_token too"),
         ({**OAUTH2, "grant": "jwt_bearer"}, "needs private_key too"),
         ({"client_id": "me", "client_secret": "env:A"}, "token_url"),
+        ({"client_id": "me"}, r"(?s)token_url.*needs client_secret too"),
         ({**OAUTH2, "client_secret": "sk_live"}, "a literal secret is refused"),
         ({**OAUTH2, "client_secret": "env:A", "grant": "password"}, "grant"),
         ({**OAUTH2, "client_secret": "env:A", "client_auth": "post"}, "client_auth"),

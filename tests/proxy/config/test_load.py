@@ -198,20 +198,21 @@ def test_no_value_of_the_file_is_ever_repeated(read, example):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("a = \n", "1: invalid value (column 5)"),
+        ("a = \n", '1: invalid value (column 5); a text stands in quotes, e.g. "5s"'),
         ("[a]\n[a]\n", "2: cannot declare a twice (column 3)"),
         ("[a.b]\n[a.b]\n", "2: cannot declare a.b twice (column 5)"),
-        ("a = 1\nb = [1,\n", "2: invalid value at the end of the file"),
+        ("a = 1\nb = [1,\n", '2: invalid value at the end of the file; a text stands in quotes, e.g. "5s"'),
         ("\n\na b = 1\n", "3: expected '=' after a key in a key/value pair (column 3)"),
-        ("a = sk_live_51H\n", "1: invalid value (column 5)"),
+        ("a = sk_live_51H\n", '1: invalid value (column 5); a text stands in quotes, e.g. "5s"'),
         ('a = "x\n', "1: illegal character '\\n' (column 7)"),
-        ("a = 1\na = 2", "2: cannot overwrite a value at the end of the file"),
+        ("a = 1\na = 2", "2: the key is given twice at the end of the file; leave out one of the two"),
+        ("a = 5s\n", '1: something follows on the line (column 6); a text stands in quotes, e.g. "5s"'),
         ("a = " + "[" * 10000, "1: is nested too deeply"),
         ("a = " + "9" * 5000, None),
     ],
 )
 def test_a_syntax_error_has_its_line(read, text, said):
-    """In the words of `tomllib`, which never repeats a value."""
+    """In the words of `tomllib`, which never repeats a value, and with a remedy."""
     loaded = read(text)
 
     assert loaded.config is None

@@ -100,6 +100,35 @@ fallback = { message = 3, targets = ["x"] }
     ]
 
 
+def test_a_bad_key_hides_nothing_of_its_own_table_and_of_its_neighbours(problems):
+    """A base beyond the cap beside a bad number, and an action that is never reached in the table after it."""
+    text = """
+[integrations.a]
+base_url = "https://a.example"
+[integrations.a.retry]
+attempts = 0
+base = "10s"
+cap = "1s"
+[integrations.a.jobs]
+attempts = 0
+base = "1h"
+[integrations.a.tls]
+ca = 1
+cert = "client.pem"
+[integrations.a.on]
+"429" = ["queue", "retry"]
+"""
+
+    assert problems(text) == [
+        "5: integrations.a.retry.attempts: must be at least 1",
+        "7: integrations.a.retry.cap: base is longer than cap; make cap the longer one",
+        "8: integrations.a.jobs: base is longer than cap; make cap the longer one",
+        "9: integrations.a.jobs.attempts: must be at least 1",
+        "12: integrations.a.tls.ca: must be a text in quotes",
+        "15: integrations.a.on.429[1]: 'retry' is never reached after 'queue'; write it before",
+    ]
+
+
 def test_what_is_right_in_a_bad_table_is_kept_for_the_checks_that_follow():
     """Only the keys with a problem are left out, the rest is as written."""
     report = Report("f", Lines(""))
