@@ -124,7 +124,7 @@ cert = "client.pem"
         "7: integrations.a.retry.cap: base is longer than cap; make cap the longer one",
         "8: integrations.a.jobs: base is longer than cap; make cap the longer one",
         "9: integrations.a.jobs.attempts: must be at least 1",
-        "12: integrations.a.tls.ca: must be a text in quotes",
+        '12: integrations.a.tls.ca: must be a text in quotes, e.g. ca = "ca.pem"',
         "15: integrations.a.on.429[1]: 'retry' is never reached after 'queue'; write it before",
     ]
 
