@@ -15,7 +15,7 @@ _NO_SECTION = frozenset(("overview", "table of contents", "contents"))
 
 def parse(text: str) -> Document:
     """Read what there is; a field that is missing is empty, and what is none of the fields is passed over."""
-    head, *parts = re.split(r"^## +", text, flags=re.MULTILINE)
+    head, *parts = re.split(r"^## +", text.expandtabs(4), flags=re.MULTILINE)
     fields = {one["label"].lower(): one["text"].strip() for one in _HEAD.finditer(head)}
     overview, sections = "", []
     for part in parts:

@@ -81,7 +81,7 @@ What we use.
 - **Strategy**: Retry with exponential backoff, 5 attempts
 - **Specific Errors Handled**:
   - `401 Unauthorized`: Alert for invalid key
-  - `429 Too Many Requests`: Queue request and retry later
+\t- `429 Too Many Requests`: Queue request and retry later
 
 ### Rate Limiting
 - **Our Strategy**: At most 1,200 requests per minute
