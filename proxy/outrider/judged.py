@@ -76,6 +76,8 @@ def judged(send: AttemptSend, provider: Provider) -> AttemptSend:
                     response.meant = 429
                 elif provider.key_refused(response):
                     response.meant = 401
+                elif any(sign.seen_in(response) for sign in provider.failure_signs):
+                    response.meant = 503
             except BaseException:
                 response.close()  # the app has left, or the provider's plugin raised
                 raise

@@ -89,6 +89,8 @@ class Provider:
 
     Only bodies of up to 16 KiB are read for that; the app still gets the 200.
     """
+    failure_signs: ClassVar[tuple[Sign, ...]] = ()
+    """What of their 200s is a failure of the API's: it is taken for a 503, and what may be repeated is."""
     quota_signs: ClassVar[tuple[Sign, ...]] = ()
     """A limit that no wait helps: a spent quota. Never retried; another target or key may help."""
 
@@ -178,7 +180,13 @@ class Provider:
         judging = ("limited", "key_refused", "should_retry", "retry_after")
         if any(getattr(cls, name) is not getattr(Provider, name) for name in judging):
             return True
-        signs = (*cls.limit_signs, *cls.quota_signs, *cls.retry_signs, *cls.refusal_signs)
+        signs = (
+            *cls.limit_signs,
+            *cls.quota_signs,
+            *cls.retry_signs,
+            *cls.refusal_signs,
+            *cls.failure_signs,
+        )
         return any(sign.words for sign in signs)
 
     def __str__(self) -> str:

@@ -17,7 +17,7 @@ from .integration import DEFAULT_TIMEOUT
 from .operation import Operation
 from .provider import Provider
 
-_SIGNS = ("limit_signs", "quota_signs", "retry_signs", "refusal_signs")
+_SIGNS = ("limit_signs", "quota_signs", "retry_signs", "refusal_signs", "failure_signs")
 _CALLS = ("judged_calls", "safe_calls", "idempotency_calls", "token_paths")
 
 

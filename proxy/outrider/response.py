@@ -128,7 +128,8 @@ class Response:
     def __init__(self, status: int, fields: list[Field], body: Content, *, made_here: bool = False) -> None:
         self.status = status
         self.meant = status
-        """The status it means: 429 for a 200 that says "slow down" (`Provider.judged_calls`)."""
+        """The status it means: 429 for a 200 that says "slow down", 503 for one that says "internal error"
+        (`Provider.judged_calls`)."""
         self.fields = fields
         """Its fields as they are on the wire."""
         self.body = body

@@ -263,6 +263,18 @@ class TestAsyncSlack(Asynchronous, test_slack.TestSlack):
         (upload,) = self.running.further.requests
         assert b"hello" in upload.body
 
+    def test_a_failure_with_a_200(self, client: Any) -> None:
+        """What only reads is asked again; a message may have been posted, so the app is told at once."""
+        broken = test_slack.reply(200, {"ok": False, "error": "internal_error"})
+        self.running.fake.answer(broken)
+        self.call(client)
+        assert len(self.requests) == 2
+        self._always(broken)
+        self.running.fake.requests.clear()
+        with pytest.raises(self.errors, match="internal_error"):
+            self.run(client.chat_postMessage(channel="C1", text="hi"))
+        assert len(self.requests) == 1
+
     def test_a_limit_with_a_200(self, client: Any) -> None:
         """It was not executed: the message is sent again."""
         self.running.fake.reply(200, {"ok": False, "error": "ratelimited"})

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
@@ -52,6 +53,18 @@ class TestSlack(Pages, Sdk):
         assert client.files_upload_v2(file=str(path), title="notes", channel="C1")["files"][0]["id"] == "F1"
         (upload,) = self.running.further.requests
         assert b"hello" in upload.body
+
+    def test_a_failure_with_a_200(self, client: WebClient) -> None:
+        """What only reads is asked again; a message may have been posted, so the app is told at once."""
+        broken = reply(200, {"ok": False, "error": "internal_error"})
+        self.running.fake.answer(broken)
+        self.call(client)
+        assert len(self.requests) == 2
+        self._always(broken)
+        self.running.fake.requests.clear()
+        with pytest.raises(SlackApiError, match="internal_error"):
+            client.chat_postMessage(channel="C1", text="hi")
+        assert len(self.requests) == 1
 
     def test_a_limit_with_a_200(self, client: WebClient) -> None:
         """It was not executed: the message is sent again."""

@@ -68,14 +68,12 @@ def facts_of(provider: type[Provider], setup: str, *, marked: bool = False) -> l
         ("Further origins", ", ".join(f"{name} {code(url)}" for name, url in provider.hosts.items())),
         ("Documentation", provider.documentation),
         ("Credential", _credential(provider) if marked else _credential(provider).replace("`", "")),
-        (
-            "Also stripped",
-            several((*provider.credential_headers, *(f"?{q}" for q in provider.credential_query))),
-        ),
+        ("Also stripped", several(_stripped(provider))),
         ("Checked by", code(provider.probe) if provider.probe else ""),
         ("Also refuses a key by", _signs(provider.refusal_signs)),
         *_limits(provider),
         ("Also limits by", _signs(provider.limit_signs)),
+        ("Also fails by", _signs(provider.failure_signs)),
         ("Not tried again", _signs(provider.quota_signs)),
         ("Always tried again", _signs(provider.retry_signs)),
         ("Idempotency", _idempotency(provider, code)),
@@ -105,7 +103,11 @@ def _signs(signs: tuple[Sign, ...]) -> str:
 
 
 def _stripped(provider: type[Provider]) -> tuple[str, ...]:
-    return (*provider.credential_headers, *(f"?{name}=" for name in provider.credential_query))
+    return (
+        *provider.credential_headers,
+        *(f"?{name}" for name in provider.credential_query),
+        *(f"{name} of a body" for name in provider.credential_members),
+    )
 
 
 def _idempotency(provider: type[Provider], code: Callable[[str], str]) -> str:

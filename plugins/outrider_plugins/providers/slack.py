@@ -27,7 +27,7 @@ class Slack(Provider):
     documentation = "https://docs.slack.dev/apis/web-api/"
     source = _LIMITS
     as_of = "2026-11-23"
-    unsure = ("error", "limit_signs", "refusal_signs", "safe_calls")
+    unsure = ("error", "failure_signs", "limit_signs", "refusal_signs", "safe_calls")
 
     auth = {"type": "bearer"}
     secrets = {"token": "SLACK_BOT_TOKEN"}
@@ -57,6 +57,9 @@ class Slack(Provider):
     }
     judged_calls = ("GET /api/{method}", "POST /api/{method}")
     limit_signs = (Sign(200, words=_says("ratelimited", "rate_limited")),)
+    failure_signs = (
+        Sign(200, words=_says("internal_error", "fatal_error", "service_unavailable", "request_timeout")),
+    )
     safe_calls = (
         *(f"POST /api/{{object}}.{read}" for read in ("info", "list", "history", "replies", "members")),
         "POST /api/auth.test",
