@@ -188,6 +188,14 @@ class JobDelivered:
 
 
 @dataclass(slots=True)
+class JobsGivenUp:
+    """Fires when jobs have failed for good without a delivery: their time was over."""
+
+    integration: str
+    count: int
+
+
+@dataclass(slots=True)
 class PluginRaised:
     """A plugin raised where it must not."""
 

@@ -14,6 +14,7 @@ from outrider.plugin import (
     DeprecatedCall,
     Events,
     JobDelivered,
+    JobsGivenUp,
     KeyChanged,
     LimitNearlyUsed,
     Reloaded,
@@ -67,6 +68,7 @@ class Ear:
         events.on(CredentialRefreshed, self.refreshed)
         events.on(BudgetSpent, self.budget_spent)
         events.on(JobDelivered, self.delivered)
+        events.on(JobsGivenUp, self.given_up)
         events.on(DeprecatedCall, self.deprecated)
         events.on(LimitNearlyUsed, self.limit_nearly_used)
         events.on(Reloaded, self.reloaded)
@@ -132,6 +134,12 @@ class Ear:
         if event.state == "failed":
             text = f"job {event.id} failed for good: {event.reason}; outrider jobs retry sends it again"
             self._book.begin(event.integration, "job", "failed", text, id=event.exchange_id)
+
+    def given_up(self, event: JobsGivenUp) -> None:
+        """Jobs are dead that nobody took in time."""
+        jobs = "1 job" if event.count == 1 else f"{event.count} jobs"
+        text = f"{jobs} failed for good, not delivered in time; outrider jobs retry sends what failed again"
+        self._book.begin(event.integration, "job", "expired", text)
 
     def deprecated(self, event: DeprecatedCall) -> None:
         """Somebody still calls what should be called no longer."""

@@ -122,6 +122,8 @@ class Lane:
         if await store.overdue(self.name, now, self.in_flight):
             given_up = await store.expire(self.name, now, self.in_flight)
             LOG.warning("integration '%s': %d jobs were given up, their time is over", self.name, given_up)
+            if given_up:
+                self._queue.gave_up(self.name, given_up)
             return 0.0
         pause_s = self._paused_until - monotonic()
         if pause_s > 0:

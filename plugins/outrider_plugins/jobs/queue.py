@@ -17,6 +17,7 @@ from outrider.plugin import (
     Integration,
     JobAccepted,
     JobDelivered,
+    JobsGivenUp,
     Unavailable,
     spawn,
 )
@@ -232,6 +233,11 @@ class Queue:
         self._notify(row["id"])
         if row["callback"] is not None:
             self.to_tell.set()
+
+    def gave_up(self, integration: str, count: int) -> None:
+        """Hear of jobs whose time was over."""
+        self.table.events.emit(JobsGivenUp(integration, count))
+        self.to_tell.set()
 
     async def cancel(self, store: Store, row: Row) -> bool:
         """End a job that has not ended; whether it had not. One under way is broken off."""

@@ -38,6 +38,11 @@ base_url = "{url}"
 auth = {{ type = "none" }}
 jobs = {{ attempts = 1 }}
 
+[integrations.lost]
+base_url = "http://127.0.0.1:9"
+auth = {{ type = "none" }}
+jobs = {{ base = "5ms", cap = "5ms", keep = "50ms" }}
+
 [integrations.old]
 base_url = "{url}"
 auth = {{ type = "none" }}
@@ -189,6 +194,17 @@ def test_a_dead_job_is_told(sidecar: Sidecar, provider: FakeProvider, receiver: 
     assert re.fullmatch(
         r"job \S+ failed for good: .*; outrider jobs retry sends it again", message["alerts"][0]["text"]
     )
+
+
+def test_jobs_that_nobody_took_in_time_are_told(sidecar: Sidecar, receiver: Receiver) -> None:
+    """They are as dead as those that the provider refused."""
+    assert call(sidecar, "/lost/x", {"Prefer": "respond-async"}, "POST") == 202
+    receiver.until_told("lost", "job", "expired", "firing")
+
+    alerts = [alert for message in receiver.told("/hook") for alert in message["alerts"]]
+    assert [alert["text"] for alert in alerts if alert["kind"] == "job"] == [
+        "1 job failed for good, not delivered in time; outrider jobs retry sends what failed again"
+    ]
 
 
 def test_an_alert_outlasts_a_reload(sidecar: Sidecar, provider: FakeProvider, receiver: Receiver) -> None:
