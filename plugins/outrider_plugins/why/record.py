@@ -151,7 +151,8 @@ class Record:
         if attempt.number == 1 and result == "2xx":
             return
         keys = len(attempt.to.auth.keys) if attempt.to.auth is not None else 0
-        which = f" with key {attempt.key + 1} of {keys}" if keys > 1 else ""
+        # One that was refused here had no key yet.
+        which = f" with key {attempt.key + 1} of {keys}" if keys > 1 and result != "refused" else ""
         text = f"attempt {attempt.number} at {attempt.to.name}{which}: {result} after {_short(event.seconds)}"
         # It began to wait for its turn before that.
         self._step(attempt.exchange, text, self._clock() - event.seconds)

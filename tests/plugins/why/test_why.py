@@ -121,6 +121,28 @@ def test_steps_stand_in_the_order_in_which_they_began(provider: FakeProvider, tm
     assert [" ".join(words[2:4]) for words in told[-3:]] == ["waited for", "attempt 2", "answered 200,"]
 
 
+def test_a_call_without_a_turn_has_no_key(provider: FakeProvider, tmp_path: Path) -> None:
+    """Of a pool none was chosen, so none is named."""
+    pool = f"""
+[integrations.pool]
+base_url = "{provider.url}"
+auth = {{ type = "bearer", token = ["env:ONE", "env:TWO"] }}
+[[integrations.pool.limits]]
+rate = "1/h"
+wait = 0
+"""
+    keys = {"ACME_KEY": "key", "ONE": "first-key", "TWO": "second-key"}
+    with Sidecar(CONFIG.format(url=provider.url, folder=tmp_path) + pool, env=keys) as one:
+        urllib.request.urlopen(f"{one.url}/pool/x").close()
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(f"{one.url}/pool/x")
+        refused.value.close()
+        _, out, _ = outrider(one, "why", refused.value.headers["Outrider-Id"])
+
+    assert "no turn at the limit" in out
+    assert "attempt 1 at pool: refused" in out
+
+
 def test_an_unknown_call(sidecar: Sidecar) -> None:
     """Exit code 1, and where else to look."""
     assert outrider(sidecar, "why", "no/such id") == (
