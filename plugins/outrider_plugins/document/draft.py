@@ -135,9 +135,14 @@ def _integration(
     ):
         if table or (key == "breaker" and table is not None):
             made[key] = table
-    ours = section.get("Our Strategy")
-    if "(the plan's own)" not in ours and (limits := guess.limits(ours)):
-        made["limits"] = limits
+    if "(the plan's own)" not in ours:
+        limits = guess.limits(ours)
+        if not limits and ours and not ours.startswith("No limit of our own"):
+            # "A leaky bucket" of a person has the numbers that the provider publishes.
+            limits = guess.limits(published)
+            unsure += ["its limits are what the provider publishes"] if limits else []
+        if limits:
+            made["limits"] = limits
     if endpoints := _endpoints(section, unsure):
         made["endpoints"] = endpoints
     elif made.pop("endpoints_only", False):

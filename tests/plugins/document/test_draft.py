@@ -183,6 +183,18 @@ def test_what_holds_for_every_failure_is_read_too(
     )
 
 
+def test_a_bucket_without_a_number_has_the_published_one(tmp_path: Path) -> None:
+    """The template's own words for our strategy name none."""
+    (tmp_path / "by-hand.md").write_text(
+        "## Acme\n- **Provider**: Acme\n### Rate Limiting\n"
+        "- **Provider Limits**: 100 requests per second\n- **Our Strategy**: Use a leaky bucket algorithm\n"
+    )
+    imported = outrider(tmp_path, "import", "by-hand.md")
+
+    assert 'rate = "100/s"' in (tmp_path / "config.toml").read_text()
+    assert "look at acme: its limits are what the provider publishes" in imported.stdout
+
+
 @pytest.mark.parametrize(
     ("words", "remedy"),
     [
