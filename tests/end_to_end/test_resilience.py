@@ -168,7 +168,7 @@ def test_a_breaker_opens_and_probes() -> None:
 
 
 def test_a_limit_refuses_what_would_wait_too_long() -> None:
-    """429 with a truthful Retry-After, and nothing is sent."""
+    """429 with a truthful Retry-After, and nothing is sent; it names the limit that refused, and no other."""
     limit = '[[integrations.api.limits]]\nrate = "1/m"\nburst = 1\nwait = "100ms"\n'
     with FakeProvider() as provider, Sidecar(config(provider, FAST, limit)) as sidecar:
         statuses = [ask(sidecar).status for _ in range(2)]
@@ -176,6 +176,7 @@ def test_a_limit_refuses_what_would_wait_too_long() -> None:
 
     assert (statuses, len(provider.requests)) == ([200, 429], 1)
     assert 50 <= int(answer.header("Retry-After") or 0) <= 60
+    assert b"no turn within 0.1 s (1/m)" in answer.body
     assert answer.header("x-should-retry") is None  # its SDK may come back
 
 

@@ -167,7 +167,8 @@ class Limits:
                 refused = False
                 return turn
         except WouldWait as would:
-            names = ", ".join(meter.name for meter in turn[1] if not meter.observe)
+            held = [meter for meter in turn[1] if not meter.observe]
+            names = ", ".join(meter.name for meter in [one for one in held if not one.has_room()] or held)
             limited = Limited(
                 f"integration '{self._name}': no turn within {max(0.0, wait_s):.3g} s ({names})",
                 retry_after_s=would.retry_after_s,
