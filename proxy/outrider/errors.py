@@ -8,19 +8,21 @@ OutriderError
 │   ├── NotFound            404: no such integration
 │   ├── Misdirected         421: a Host that is not ours
 │   └── UpgradeRequired     426: an Upgrade where `websocket` is off
+├── AttemptFailed           an attempt that gave no response
+│   ├── Unreachable         502: no connection, or it broke before a response
+│   ├── Rubbish             502: what came is not HTTP as we accept it
+│   └── TooSlow             504: a timeout of `timeout`
 ├── Limited                 429: our own limit
-├── Unreachable             502: no connection, or it broke before a response
-├── Rubbish                 502: what came is not HTTP as we accept it
 ├── Looping                 502: the request came back to ourselves
 ├── PluginFailed            502: a plugin raised on the request path
-├── TooSlow                 504: a timeout of `timeout`
 └── Unavailable             503: draining, or no credential
     └── Open                503: the breaker of the target is open
 BrokenBody                  a body broke off after its head: only an abort is left
 StartError                  what ends the program with one line and exit code 2
 
-Each knows its status, its error type of RFC 9209 section 2.3 and whether another attempt may help;
-the default is that it may not. `problem.py` is the one place that makes a response of them.
+Each knows its status and its error type of RFC 9209 section 2.3. Another attempt may help after an
+AttemptFailed alone, and nobody but the retry layer says so. `problem.py` is the one place that makes a
+response of them.
 """
 
 from __future__ import annotations
@@ -32,7 +34,6 @@ class OutriderError(Exception):
     status = 500
     kind = "internal-error"
     error_type = "proxy_internal_error"
-    retryable = False
 
     def __init__(
         self, detail: str, *, status: int = 0, error_type: str = "", retry_after_s: float | None = None
@@ -120,7 +121,6 @@ class AttemptFailed(OutriderError):
         self.written = written
         self.stops: tuple[tuple[str, str], ...] = ()
         """Fields of the answer that tell the app's SDK not to try again."""
-        self.retryable = not written
 
 
 class Unreachable(AttemptFailed):

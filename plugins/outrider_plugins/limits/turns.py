@@ -82,16 +82,9 @@ class Turns:
         self._order = count()
         self._timer: Timer | None = None
         self._timer_at = math.inf
-        self._match_all = all(meter.matches is None for meter in self.meters)
 
     def __repr__(self) -> str:
         return f"<Turns {self.waiting} waiting, {', '.join(meter.name for meter in self.meters)}>"
-
-    def of(self, method: str, path: str) -> Meters:
-        """Give the meters that a call passes."""
-        if self._match_all:
-            return self.meters
-        return tuple(m for m in self.meters if m.matches is None or m.matches(method, path))
 
     def take(self, meters: Meters) -> bool:
         """Take a turn at once, if nobody waits on any of the meters and all have room."""

@@ -1,13 +1,17 @@
 """Turns on a fake clock: each invariant in words, each property over what hypothesis thinks of."""
 
 import asyncio
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from outrider.config import Limit
+from outrider.plugin import Exchange
 from outrider.testing import FakeClock
+from outrider_plugins.limits.keys import Key
 from outrider_plugins.limits.meter import Bucket, Meter
 from outrider_plugins.limits.turns import SentAway, Turns, WouldWait
 from plugins.limits.world import World, most_in_a_second, run, settled
@@ -411,8 +415,10 @@ def test_it_is_made_of_the_configuration() -> None:
     assert charges.bucket is not None
     assert (charges.bucket.rate, charges.bucket.max_rate) == (pytest.approx(5 / 3), 7)
     assert (charges.wait_s, charges.observe, slots.concurrency) == (2.0, True, 30)
-    assert turns.of("POST", "/v1/charges") == (charges, slots)
-    assert turns.of("GET", "/v1/charges") == (slots,)
+    key = Key(0, (charges, slots), (), told := Meter("the provider's own", clock=clock), clock=clock)
+    exchange = cast(Exchange, SimpleNamespace(path="/v1/charges"))
+    assert key.of("POST", exchange) == (charges, slots, told)
+    assert key.of("GET", exchange) == (slots, told)
     assert repr(turns) == "<Turns 0 waiting, 100/m, concurrency 30>"
 
 
