@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from typing import Any
@@ -17,6 +18,20 @@ from .integration import DEFAULT_TIMEOUT
 from .operation import Operation
 from .provider import Provider
 
+_TEXTS = (
+    "title",
+    "base_url_form",
+    "documentation",
+    "source",
+    "as_of",
+    "probe",
+    "idempotency_header",
+    "idempotency_field",
+    "sdk",
+    "sdk_setup",
+    "sdk_note",
+)
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _SIGNS = ("limit_signs", "quota_signs", "retry_signs", "refusal_signs", "failure_signs")
 _CALLS = ("judged_calls", "safe_calls", "idempotency_calls", "token_paths")
 
@@ -33,6 +48,23 @@ def check_provider(plugin: str, provider: type[Provider]) -> None:
         if wrong:
             where = wrong if wrong.startswith("'") else f"'{attribute}': {wrong}"
             raise StartError(f"plugin '{plugin}': provider '{provider.name}': {where}")
+
+
+def _texts(provider: type[Provider]) -> Iterator[str]:
+    for attribute in _TEXTS:
+        given = getattr(provider, attribute)
+        if not isinstance(given, str):
+            yield f"'{attribute}': is a text, and {type(given).__name__} is none"
+
+
+def _names(provider: type[Provider]) -> Iterator[str]:
+    """Of what is taken off or turned back: one that is not known by its name would go on to the provider."""
+    for attribute in ("credential_headers", "credential_query", "credential_members", "url_headers"):
+        for name in _sequence(provider, attribute):
+            if not isinstance(name, str) or not name:
+                yield f"'{attribute}': {name!r} is no name"
+            if attribute.endswith("headers") and not _TOKEN.fullmatch(name):
+                yield f"'{attribute}': {name!r} is no name of a header field"
 
 
 def _unsure(provider: type[Provider]) -> Iterator[str]:
@@ -52,6 +84,10 @@ def _urls(provider: type[Provider]) -> Iterator[str]:
 
 
 def _auth(provider: type[Provider]) -> Iterator[str]:
+    for attribute in ("auth", "secrets"):
+        if not isinstance(getattr(provider, attribute), Mapping):
+            yield f"'{attribute}': is a dict"
+            return
     if provider.auth and "type" not in provider.auth:
         yield 'write its type too: {"type": "bearer"}'
     if provider.secrets and not provider.auth:
@@ -65,19 +101,17 @@ def _timeout(provider: type[Provider]) -> Iterator[str]:
 
 
 def _fields(provider: type[Provider]) -> Iterator[str]:
-    names = (*provider.credential_headers, *provider.url_headers, provider.idempotency_header or "x")
-    for name in names:
-        field(name, "")
-    for pairs in (provider.required_headers.items(), provider.limit_headers.items(), provider.stop_headers):
+    for attribute, pairs in (
+        ("idempotency_header", [(provider.idempotency_header or "x", "")]),
+        ("required_headers", provider.required_headers.items()),
+        ("limit_headers", provider.limit_headers.items()),
+        ("stop_headers", provider.stop_headers),
+    ):
         for name, value in pairs:
-            field(name, value)
-    yield from ()
-
-
-def _members(provider: type[Provider]) -> Iterator[str]:
-    for name in _sequence(provider, "credential_members"):
-        if not isinstance(name, str) or not name:
-            yield f"{name!r} is no name of a member"
+            try:
+                field(name, value)
+            except ValueError as error:
+                yield f"'{attribute}': {error}"
 
 
 def _plans(provider: type[Provider]) -> Iterator[str]:
@@ -120,7 +154,8 @@ def _calls(provider: type[Provider]) -> Iterator[str]:
 def _sequence(provider: type[Provider], attribute: str) -> tuple[Any, ...]:
     given = getattr(provider, attribute)
     if not isinstance(given, tuple):
-        raise TypeError(f"'{attribute}': is a tuple, and {type(given).__name__} is none")
+        hint = f"; write ({given!r},)" if isinstance(given, str) else ""
+        raise TypeError(f"'{attribute}': is a tuple, and {type(given).__name__} is none{hint}")
     return given
 
 
@@ -146,12 +181,13 @@ def _as_of(provider: type[Provider]) -> Iterator[str]:
 
 
 _CHECKS: Mapping[str, Callable[[type[Provider]], Iterator[str]]] = {
+    "title": _texts,
+    "credential_headers": _names,
     "unsure": _unsure,
     "hosts": _urls,
     "auth": _auth,
     "timeout": _timeout,
-    "credential_headers": _fields,
-    "credential_members": _members,
+    "required_headers": _fields,
     "plans": _plans,
     "limit_signs": _signs,
     "safe_calls": _calls,

@@ -25,7 +25,21 @@ def refusal(**attributes: Any) -> str:
         ({"auth": {"name": "X-Key"}}, "'auth': write its type too"),
         ({"secrets": {"token": "ACME_KEY"}}, "'secrets': are keys of 'auth'"),
         ({"timeout": {"read": 3.0}}, "'timeout': there is no timeout 'read'; known are connect, response"),
-        ({"credential_headers": ("X-Key\n",)}, "'credential_headers': field"),
+        ({"secrets": None}, "'secrets': is a dict"),
+        ({"sdk": None}, "'sdk': is a text, and NoneType is none"),
+        ({"idempotency_field": ("key",)}, "'idempotency_field': is a text, and tuple is none"),
+        (
+            {"credential_headers": ("X-Key\n",)},
+            "'credential_headers': 'X-Key\\n' is no name of a header field",
+        ),
+        (
+            {"credential_headers": "X-Key"},
+            "'credential_headers': is a tuple, and str is none; write ('X-Key',)",
+        ),
+        ({"credential_query": ["key"]}, "'credential_query': is a tuple, and list is none"),
+        ({"credential_members": (5,)}, "'credential_members': 5 is no name"),
+        ({"url_headers": ("a b",)}, "'url_headers': 'a b' is no name of a header field"),
+        ({"stop_headers": (("X", "a\nb"),)}, "'stop_headers': field"),
         ({"plans": {"live": Published("1/s")}}, "'plans': live is not a Plan"),
         ({"plans": {"live": Plan((), "", "")}}, "'plans': live needs its source and the day"),
         (

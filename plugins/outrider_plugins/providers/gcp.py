@@ -29,6 +29,8 @@ class GoogleCloud(Google):
 
     auth = {"type": "google"}
     secrets = {"credentials": "GOOGLE_CREDENTIALS"}
+    credential_headers = ("X-Goog-Api-Key",)
+    credential_query = ("key", "access_token")
 
     plans = {
         "storage": Plan(

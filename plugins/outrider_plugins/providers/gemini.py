@@ -30,7 +30,7 @@ class Gemini(Google):
 
     auth = {"type": "header", "name": "x-goog-api-key"}
     secrets = {"value": "GEMINI_API_KEY"}
-    credential_query = ("key",)
+    credential_query = ("key", "access_token")
     refusal_signs = (Sign(400, words=("API_KEY_INVALID",)),)
     probe = "GET /v1beta/models"
 
