@@ -52,8 +52,6 @@ class Protocol(BaseProtocol):
         self.surplus = b""
         """What came after a 101: it belongs to the other protocol."""
         self._head_only = False
-        self._halts = False
-        """Whether the parser was told to pause when a body had ended: it would, within the next one."""
         self._chunked = False
         self._payload: StreamReader | None = None
         self._head: asyncio.Future[Came] | None = None
@@ -98,8 +96,8 @@ class Protocol(BaseProtocol):
         self.idle = False
         self.uploaded = True
         self._read = None if head_only else read
-        if self._parser is None or self._halts or head_only is not self._head_only:
-            self._head_only, self._halts = head_only, False
+        if self._parser is None or head_only is not self._head_only:
+            self._head_only = head_only
             self._parser = HttpResponseParser(
                 self,
                 self._loop,
@@ -122,7 +120,8 @@ class Protocol(BaseProtocol):
             self.should_close = True
         self._payload = None
         if self._chunked:
-            # aiohttp keeps the last trailer, and would give it to the next answer as its first field.
+            # aiohttp keeps the last trailer, and would give it to the next answer as its first field; and
+            # a pause that its last chunk asked for would be made within the next body.
             self._chunked = False
             self._parser = None
 
@@ -263,7 +262,6 @@ class Protocol(BaseProtocol):
     def resume_reading(self, resume_parser: bool = True) -> None:
         """Read on. aiohttp asks for it after every piece, and would parse nothing each time."""
         if self._reading_paused:
-            self._halts = not resume_parser
             super().resume_reading(resume_parser)
 
     def eof_received(self) -> None:
