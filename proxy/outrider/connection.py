@@ -20,7 +20,7 @@ from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 
 from . import departure
 from .errors import BrokenBody, Malformed, OutriderError, StartError
-from .farewell import LINGER_BYTES, LINGER_S, Farewell
+from .farewell import LINGER_BODY_BYTES, LINGER_S, Farewell
 from .heads import Head
 from .reading import Reading
 
@@ -182,7 +182,7 @@ class Connection(Reading):
         seen = 0
         await asyncio.sleep(0)  # whoever was cancelled while reading it leaves first
         try:
-            while not payload.is_eof() and seen < LINGER_BYTES:
+            while not payload.is_eof() and seen < LINGER_BODY_BYTES:
                 seen += len(await payload.readany())
         except (TimeoutError, web.RequestPayloadError, ConnectionError, OutriderError):
             pass

@@ -13,6 +13,8 @@ from collections.abc import Callable
 #: How long, in seconds, and how much, in bytes, is still read of what nobody wants.
 LINGER_S = 2.0
 LINGER_BYTES = 1024 * 1024
+#: How much of the body of a request that was refused: most clients write all of it before they read.
+LINGER_BODY_BYTES = 32 * 1024 * 1024
 
 
 class Farewell(asyncio.Protocol):
