@@ -28,7 +28,8 @@ token_url = "{url}/token"
 
 def ask(sidecar: Sidecar, method: str = "GET", body: str = "") -> tuple[int, str]:
     connection = http.client.HTTPConnection("127.0.0.1", sidecar.port, timeout=30)
-    connection.request(method, "/api/api/x", body=body or None)
+    began = {"Began": str(time.monotonic())}
+    connection.request(method, "/api/api/x", body=body or None, headers=began)
     answer = connection.getresponse()
     said = answer.status, answer.read().decode()
     connection.close()
@@ -167,7 +168,7 @@ def test_a_token_that_came_again_ends_the_family(tmp_path: Path) -> None:
             statuses += [ask(sidecar)[0] for _ in range(3)]
             sidecar.until_said("invalid_grant")
             (tmp_path / "refresh").write_text(server.give("me"))
-            deadline = time.monotonic() + 15
+            deadline = time.monotonic() + 60
             while ask(sidecar)[0] != 200:
                 assert time.monotonic() < deadline
                 time.sleep(0.1)
@@ -177,18 +178,19 @@ def test_a_token_that_came_again_ends_the_family(tmp_path: Path) -> None:
     assert (server.reused, server.counts["/token 400"]) == (1, 1)
 
 
-@pytest.mark.parametrize("expires_in", [0.5, 1.0])
-def test_short_lives_under_load(expires_in: float) -> None:
+def test_short_lives_under_load() -> None:
     """Tokens that live for moments are renewed in time: the server never sees an old one."""
     auth = 'grant = "refresh_token"\nclient_id = "me"\nrefresh_token = "env:REFRESH"'
     client = Client("me", auth="none", grants=("refresh_token",))
-    with OAuthServer(client, expires_in=expires_in) as server:
+    with OAuthServer(client, expires_in=2.0) as server:
         first = server.give("me")
         with running(server, auth, REFRESH=first) as sidecar:
-            statuses: list[int] = []
+            statuses: set[int] = set()
+            deadline = time.monotonic() + 60
 
             def call() -> None:
-                statuses.extend(ask(sidecar)[0] for _ in range(25))
+                while server.counts["/token 200"] < 4 and time.monotonic() < deadline:
+                    statuses.add(ask(sidecar)[0])
 
             threads = [threading.Thread(target=call) for _ in range(8)]
             for thread in threads:
@@ -197,5 +199,6 @@ def test_short_lives_under_load(expires_in: float) -> None:
                 thread.join()
             sidecar.canaries.add(*server.tokens())
 
-    assert statuses == [200] * 200
+    assert statuses == {200}
     assert (server.reused, server.counts["/api 401"]) == (0, 0)
+    assert server.counts["/token 200"] >= 4
