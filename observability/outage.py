@@ -37,6 +37,7 @@ _FLAGS = (
     "--disable-component-update",
     "--disable-sync",
     "--virtual-time-budget=3000",
+    "--hide-scrollbars",
     "--window-size=1200,560",
 )
 
