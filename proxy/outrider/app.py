@@ -63,6 +63,7 @@ class App:
         self._admin_address = compiled.table.config.server.admin
         self._admin = Admin(self, self._admin_address, registry)
         self._reloading = asyncio.Lock()
+        self._announce: Callable[[str], None]
         REDACTOR.know(compiled.table.vault.values())
 
     def __repr__(self) -> str:
@@ -79,7 +80,8 @@ class App:
         return list(self._listeners.values())
 
     async def run(self, announce: Callable[[str], None]) -> None:
-        """Serve until SIGTERM or SIGINT; tell `announce` each address once it accepts."""
+        """Serve until SIGTERM or SIGINT; tell `announce` each address once it accepts, a reload's too."""
+        self._announce = announce
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         # Not by the loop, which leaves a moment at the end in which a signal has its default effect.
@@ -131,7 +133,7 @@ class App:
                 if not compiled.loaded.text.strip():
                     # An editor that is not done yet, or a full disk: nobody stops everything in this way.
                     raise StartError(f"{self._path}:1: is empty; to run without integrations, restart")
-                await self._open_listeners(new.config)
+                opened = await self._open_listeners(new.config)
             except StartError as error:
                 for line in str(error).splitlines():
                     _log.error("the configuration was not reloaded: %s", line)
@@ -145,9 +147,13 @@ class App:
             new.events.emit(Reloaded(ok=True))
             _log.info("the configuration was reloaded: %s", ", ".join(new.integrations) or "no integrations")
             spawn(_retire(old), name="retire")
+            with contextlib.suppress(OSError):  # nobody may be reading any more
+                for listener in opened:
+                    self._announce(f"listening {listener.url}")
             return True
 
-    async def _open_listeners(self, config: Config) -> None:
+    async def _open_listeners(self, config: Config) -> list[Listener]:
+        """Open those that are not there yet, and give them."""
         opened = []
         try:
             for place, integration in _places(config).items():
@@ -161,6 +167,7 @@ class App:
             for place in opened:
                 self._listeners.pop(place).close()
             raise
+        return [self._listeners[place] for place in opened]
 
     async def _close_listeners(self, config: Config) -> None:
         wanted = _places(config)
@@ -235,10 +242,12 @@ class _Lifespan:
 
 def _places(config: Config) -> dict[_Place, str]:
     """Give each address, with the integration that it belongs to, "" for the server's."""
-    own = [(one.listen, name) for name, one in config.integrations.items() if one.listen is not None]
-    wanted = [*((listen, "") for listen in config.server.listen), *own]
+    wanted = [(at, "", f"#{index}") for index, at in enumerate(config.server.listen)]
+    for name, one in config.integrations.items():
+        if one.listen is not None:
+            wanted.append((one.listen, name, name))
     # An address stays open when it changes hands; a port 0 is another one each time.
-    return {(at, "" if at.is_unix or at.port else name): name for at, name in wanted}
+    return {(at, "" if at.is_unix or at.port else who): name for at, name, who in wanted}
 
 
 async def _retire(table: Table) -> None:

@@ -116,6 +116,31 @@ def test_a_listener_may_change_hands() -> None:
     assert status == 200
 
 
+def test_a_listener_that_comes_with_a_reload_is_announced(tmp_path: Path) -> None:
+    """On stdout, as those of the start; of these, two that ask for a free port are two."""
+    box = '[integrations.box]\nprovider = "sandbox"\nauth = { type = "bearer", token = "cmd:echo sandbox-key" }\n'
+    server = '[server]\nlisten = ["127.0.0.1:0", "127.0.0.1:0"]\nadmin = "127.0.0.1:0"\n'
+    (tmp_path / "config.toml").write_text(server + box)
+    command = [sys.executable, "-m", "outrider", "run"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as running:
+        try:
+            assert running.stdout is not None
+            told = [running.stdout.readline() for _ in range(3)]
+            (tmp_path / "config.toml").write_text(server + box + 'listen = "127.0.0.1:0"\n')
+            running.send_signal(signal.SIGHUP)
+            told.append(running.stdout.readline())
+            statuses = [_get(int(line.rpartition(":")[2]), "/box/")[0] for line in told[:2]]
+            own = _get(int(told[3].rpartition(":")[2]), "/v1/charges")[0]
+        finally:
+            running.terminate()
+
+    assert len(set(told)) == 4
+    assert all(line.startswith("listening http://127.0.0.1:") for line in told)
+    assert [*statuses, own] == [200, 200, 200]
+
+
 def test_a_draft_wakes_when_its_secret_file_appears(tmp_path: Path) -> None:
     """Without a signal, and without a restart."""
     secret = tmp_path / "secret"
