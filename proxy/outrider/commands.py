@@ -68,6 +68,11 @@ class Running:
             raise StartError("\n".join(str(problem) for problem in loaded.problems))
         return cls(loaded.config, timeout_s=timeout_s)
 
+    @property
+    def integrations(self) -> tuple[str, ...]:
+        """The names of those in the file."""
+        return tuple(self._config.integrations)
+
     def get(self, target: str) -> AbstractContextManager[http.client.HTTPResponse]:
         """Give the response, its body unread. StartError where nothing answers, or not with a 200 or 404."""
         return self.ask("GET", target)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from urllib.parse import quote, urlencode
 import click
 
 from outrider.commands import Running, config_option
+from outrider.config import did_you_mean
 from outrider.errors import StartError
 from outrider.logs import escaped
 from outrider.registry import Registry
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 #: Jobs that are not over.
 _WAITING = ("queued", "sending", "parked")
+_STATUS = re.compile(r"[1-5](?:[0-9]{2}|xx)|")
 
 
 @click.command()
@@ -90,10 +93,17 @@ def tail(registry: Registry, path: Path, integration: str, status: str, as_json:
     """Follow the calls as they end, until Ctrl-C."""
     from rich.console import Console
 
+    if not _STATUS.fullmatch(status := status.lower()):
+        raise StartError(f"--status {status!r}: must be a status or a class of them, e.g. 503 or 5xx")
+    running = Running.of(registry, path, timeout_s=10.0)
+    if integration and integration not in running.integrations:
+        known = running.integrations
+        hint = did_you_mean(integration, known) or f"; there are {', '.join(known)}"
+        raise StartError(f"--integration {integration!r}: there is no such integration{hint}")
     query = urlencode({"integration": integration, "status": status})
     console = Console(highlight=False, soft_wrap=True)
     # The stream has a pulse each second: ten without one mean that nobody is there.
-    with Running.of(registry, path, timeout_s=10.0).get(f"/api/tail?{query}") as response:
+    with running.get(f"/api/tail?{query}") as response:
         try:
             for line in response:
                 if not line.strip():

@@ -231,6 +231,23 @@ def test_the_admin_gives_the_same_as_json(sidecar: Sidecar) -> None:
     assert told["ms"] >= told["provider_ms"]
 
 
+@pytest.mark.parametrize(
+    ("words", "remedy"),
+    [
+        (("--status", "9xx"), "--status '9xx': must be a status or a class of them, e.g. 503 or 5xx"),
+        (
+            ("--integration", "acne"),
+            "--integration 'acne': there is no such integration; did you mean 'acme'?",
+        ),
+    ],
+)
+def test_tail_waits_for_nothing_that_cannot_come(
+    sidecar: Sidecar, words: tuple[str, str], remedy: str
+) -> None:
+    """What no call ever has is told at once, in one line."""
+    assert outrider(sidecar, "tail", *words) == (2, "", f"outrider: {remedy}\n")
+
+
 def test_a_line_of_tail_has_its_colours() -> None:
     """Each part its own, on no ground: what went wrong stands out."""
     call = {
