@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
 
@@ -76,16 +76,18 @@ class Clients:
             )
         return found
 
-    def identify_by_body(self, data: bytes) -> Client | None:
-        """Give the caller by the client secret of a token call, or its id; None where it is nobody.
+    def identify_by_body(
+        self, data: bytes, names: Iterable[str], content_type: str | None = None
+    ) -> Client | None:
+        """Give the caller by one of these members of a body; None where it is nobody.
 
         Not where a user's consent is turned into a token: that call goes to the provider, body and all.
         """
-        texts = texts_of(data)
+        texts = texts_of(data, content_type)
         if texts.get("grant_type") == "authorization_code":
             return None
         found: Client | None = None
-        for name in ("client_secret", "client_id"):
+        for name in names:
             found = found or self._find(texts.get(name, "").encode("utf-8", "surrogateescape"))
         return found
 

@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from urllib.parse import parse_qsl, unquote_plus
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _FORM = "application/x-www-form-urlencoded"
+_KINDS = ("", "application/json", _FORM)
 
 
-def texts_of(data: bytes) -> dict[str, str]:
-    """Give the members of a form or a JSON object that are texts; none for anything else."""
+def are_legible(headers: Mapping[str, str]) -> bool:
+    """Whether the body of a request with these fields is one whose members are looked at."""
+    kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    return kind in _KINDS and "Content-Encoding" not in headers
+
+
+def texts_of(data: bytes, content_type: str | None = None) -> dict[str, str]:
+    """Give the members of a form or a JSON object that are texts; whichever it looks like, without a type."""
     text = data.decode("utf-8", "replace")
+    if content_type is not None and _is_form(content_type):
+        return dict(parse_qsl(text))
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
-        return dict(parse_qsl(text))
-    return (
-        {name: each for name, each in found.items() if isinstance(each, str)}
-        if isinstance(found, dict)
-        else {}
-    )
+        return dict(parse_qsl(text)) if content_type is None else {}
+    if not isinstance(found, dict):
+        return {}
+    return {name: each for name, each in found.items() if isinstance(each, str)}
 
 
 def without_members(data: bytes, content_type: str, names: Collection[str]) -> bytes:
@@ -33,7 +40,7 @@ def without_members(data: bytes, content_type: str, names: Collection[str]) -> b
     """
     if not any(name.encode() in data for name in names) and not (b"\\u" in data or b"%" in data):
         return data
-    if content_type.partition(";")[0].strip().lower() == _FORM:
+    if _is_form(content_type):
         pairs = data.split(b"&")
         kept = [pair for pair in pairs if _named(pair) not in names]
         return data if len(kept) == len(pairs) else b"&".join(kept)
@@ -44,6 +51,10 @@ def without_members(data: bytes, content_type: str, names: Collection[str]) -> b
         return data
     left = [text[start:end] for name, start, end in members if name not in names]
     return data if len(left) == len(members) else f"{{{','.join(left)}}}".encode()
+
+
+def _is_form(content_type: str) -> bool:
+    return content_type.partition(";")[0].strip().lower() == _FORM
 
 
 def _named(pair: bytes) -> str:

@@ -22,6 +22,7 @@ from .heads import Head
 from .ids import exchange_id
 from .judged import ProviderMistake
 from .layers import LayerMistake
+from .members import are_legible
 from .problem import answer
 from .relay import relay, tunnel
 
@@ -119,8 +120,10 @@ class Server:
         keep = head.persistent and not connection.draining
         if refusal is None:
             return self._carry(connection, exchange, payload, keep=keep, http10=head.http10)
-        if type(refusal) is Unauthorized and to.target.fetches_token(exchange.method, exchange.path):
-            return self._ask_body(connection, exchange, payload, refusal, keep=keep, http10=head.http10)
+        if type(refusal) is Unauthorized and (names := _members_of_client(exchange)):
+            return self._ask_body(
+                connection, exchange, payload, refusal, names, keep=keep, http10=head.http10
+            )
         return self._refuse(connection, exchange, payload, refusal, keep=keep, http10=head.http10)
 
     @staticmethod
@@ -160,17 +163,20 @@ class Server:
         exchange: Exchange,
         payload: StreamReader,
         error: OutriderError,
+        names: tuple[str, ...],
         *,
         keep: bool,
         http10: bool,
     ) -> bool:
-        """Carry a token call whose body says who calls: many SDKs put their client secret there."""
+        """Carry a call whose body says in one of these members who calls."""
         table, integration, client = self.table, exchange.integration, None
         integration.in_flight += 1
         try:
             data = await exchange.body.gather()
             if table.clients is not None and data:
-                client = table.clients.identify_by_body(data)
+                token_call = integration.target.fetches_token(exchange.method, exchange.path)
+                kind = None if token_call else exchange.headers.get(hdrs.CONTENT_TYPE, "")
+                client = table.clients.identify_by_body(data, names, kind)
             if client is not None:
                 self._admit(exchange, integration, client)
         except OutriderError as refusal:
@@ -276,6 +282,14 @@ class Server:
             if plugin is not None:
                 return plugin
         return None
+
+
+def _members_of_client(exchange: Exchange) -> tuple[str, ...]:
+    """Give the members of the body in which a client's token may be: none of it goes to the provider."""
+    target = exchange.integration.target
+    if target.fetches_token(exchange.method, exchange.path):
+        return ("client_secret", "client_id")
+    return target.credential_members if are_legible(exchange.headers) else ()
 
 
 def _whole(payload: StreamReader) -> bool:

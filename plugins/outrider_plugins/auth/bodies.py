@@ -6,10 +6,8 @@ Ours goes into a field, and which of the two a provider would go by, nobody says
 from __future__ import annotations
 
 from outrider.body import KEEP_ONE
-from outrider.members import without_members
+from outrider.members import are_legible, without_members
 from outrider.plugin import Body, Exchange, ExchangeSend, Integration, Malformed, Response
-
-_KINDS = ("", "application/json", "application/x-www-form-urlencoded")
 
 
 def cleaning(integration: Integration, send: ExchangeSend) -> ExchangeSend:
@@ -22,12 +20,11 @@ def cleaning(integration: Integration, send: ExchangeSend) -> ExchangeSend:
 
     async def cleaned(exchange: Exchange) -> Response:
         headers, body = exchange.headers, exchange.body
-        kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        if kind in _KINDS and "Content-Encoding" not in headers and (body.length or 0) <= KEEP_ONE:
+        if are_legible(headers) and (body.length or 0) <= KEEP_ONE:
             data = await body.gather()
             if data is None:
                 raise Malformed("so long a body is taken with Content-Length here, not chunked", status=413)
-            left = without_members(data, kind, names)
+            left = without_members(data, headers.get("Content-Type", ""), names)
             if left is not data:
                 exchange.body = Body(left, length=len(left))
         return await send(exchange)

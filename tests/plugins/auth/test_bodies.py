@@ -97,6 +97,34 @@ def test_what_is_left(
     assert "token=" not in request.target
 
 
+@pytest.mark.parametrize(
+    ("body", "kind", "status"),
+    [
+        (b'{"client_id": "x", "secret": "shop-token", "a": 1}', JSON, 200),
+        (b"secret=shop-token&a=1", FORM, 200),
+        (b'{"secret": "wrong"}', JSON, 401),
+        (b'{"a": "shop-token"}', JSON, 401),
+        # What is not taken off is not looked at either: it would go to the provider.
+        (b'{"secret": "shop-token"}', "text/plain", 401),
+        (b'{"secret": "shop-token", "a": "&secret=x&"}', FORM, 401),
+        (b"secret=shop-token", JSON, 401),
+        (b"secret=shop-token", "", 401),
+        (f'{{"secret": "shop-token", "a": "{LONG}"}}'.encode(), JSON, 401),
+    ],
+)
+def test_where_there_are_clients_one_s_token_may_stand_there(
+    module_provider: FakeProvider, provider: FakeProvider, body: bytes, kind: str, status: int
+) -> None:
+    """As the provider's own secret would; it goes no further."""
+    config = CONFIG.format(url=module_provider.url) + '[clients.shop]\ntoken = "env:SHOP"\n'
+    with Sidecar(config, env={**ENV, "SHOP": "shop-token"}) as sidecar:
+        assert post(sidecar, "/plaid/x", body, kind) == status
+        assert post(sidecar, "/theirs/x", body, kind) == 401
+
+    assert len(provider.requests) == (status == 200)
+    assert not any(b"shop-token" in request.body for request in provider.requests)
+
+
 def test_a_body_in_chunks_and_one_that_is_compressed(sidecar: Sidecar, provider: FakeProvider) -> None:
     """The first is read, and refused where it is too long for that; into the second nobody looks."""
     packed = gzip.compress(b'{"secret": 1}')
