@@ -279,9 +279,13 @@ def test_a_job_whose_body_is_gone(provider: FakeProvider, tmp_path: Path) -> Non
     state = tmp_path / "state"
     with Sidecar(config(provider, state, "breaker = { failures = 1 }")) as sidecar:
         app = Caller(sidecar)
-        lost = app.enqueue("/acme/x", bytes(100_000), {"Outrider-Not-Before": "0.5"})
+        provider.raw(Step.WAIT, b"HTTP/1.1 204 No Content\r\n\r\n")
+        line = {"Outrider-Queue-Key": "line"}
+        app.enqueue("/acme/x", b"first", line)
+        lost = app.enqueue("/acme/x", bytes(100_000), line)
         file = state / "bodies" / lost.rpartition("/")[2]
         file.unlink()
+        provider.release()
         job = app.job(lost, wait=10)
         other = app.job(app.enqueue("/acme/x", b"other"), wait=5)
 
