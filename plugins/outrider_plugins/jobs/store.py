@@ -160,10 +160,12 @@ class Store:
             )
         return [row["seq"] for row in rows]
 
-    async def callbacks_due(self, now: float, limit: int) -> list[Row]:
-        """Give jobs of whose end an app is to be told now."""
+    async def callbacks_due(self, now: float, limit: int, but: Collection[int]) -> list[Row]:
+        """Give jobs of whose end an app is to be told now, but for some."""
         return await self.database.read(
-            "SELECT * FROM jobs WHERE callback_due <= ? ORDER BY callback_due LIMIT ?", (now, limit)
+            "SELECT * FROM jobs WHERE callback_due <= ? AND seq NOT IN (SELECT value FROM json_each(?)) "
+            "ORDER BY callback_due LIMIT ?",
+            (now, json.dumps(list(but)), limit),
         )
 
     async def sweep(self, ids: Iterable[str]) -> None:

@@ -19,10 +19,13 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger("outrider.jobs")
 
-#: Seconds between two looks at what is old, and at callbacks that are due; callbacks at once.
+#: Seconds between two looks at what is old, and at callbacks that are due.
 _CLEAN_EVERY_S = 5.0
 _TELL_EVERY_S = 1.0
-_AT_ONCE = 8
+#: Callbacks at once, in all and to one host; and how many that are due are looked at for others.
+_AT_ONCE = 32
+_AT_ONE_HOST = 8
+_LOOKED_AT = 200
 
 
 async def clean(queue: Queue) -> None:
@@ -42,17 +45,35 @@ async def clean(queue: Queue) -> None:
 
 
 async def tell(queue: Queue) -> None:
-    """Call back who wants to be told, again and again, a few at a time."""
-    while True:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(queue.to_tell.wait(), _TELL_EVERY_S)
-        queue.to_tell.clear()
-        store = queue.open_store
-        if store is None or queue.app.server.draining:
-            continue
-        with suppress(Unavailable):  # the store has said so in the log
-            while rows := await store.callbacks_due(time(), _AT_ONCE):
-                await asyncio.gather(*(_call_back(queue, store, row) for row in rows))
+    """Call back who wants to be told, again and again. An app that takes its time holds up no other."""
+    under_way: dict[int, str] = {}  # by the number of the job, the host that is told
+
+    async def tell_one(store: Store, row: Row) -> None:
+        try:
+            await _call_back(queue, store, row)
+            queue.to_tell.set()
+        except Unavailable:
+            pass  # the store has said so in the log
+        except Exception:
+            LOG.exception("job %s: its callback raised", row["id"])
+        finally:
+            del under_way[row["seq"]]
+
+    async with asyncio.TaskGroup() as group:
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(queue.to_tell.wait(), _TELL_EVERY_S)
+            queue.to_tell.clear()
+            store = queue.open_store
+            if store is None or queue.app.server.draining:
+                continue
+            with suppress(Unavailable):
+                for row in await store.callbacks_due(time(), _LOOKED_AT, under_way):
+                    host = row["callback"].split("/")[2].lower()
+                    hosts = list(under_way.values())
+                    if len(hosts) < _AT_ONCE and hosts.count(host) < _AT_ONE_HOST:
+                        under_way[row["seq"]] = host
+                        group.create_task(tell_one(store, row))
 
 
 async def _call_back(queue: Queue, store: Store, row: Row) -> None:

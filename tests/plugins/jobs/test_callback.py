@@ -7,7 +7,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from outrider.config import Url
-from outrider.testing import FakeProvider, Sidecar
+from outrider.testing import FakeProvider, Gate, Sidecar, raw
 from outrider_plugins.jobs.callback import allowed
 from plugins.jobs.conftest import ASYNC, Caller
 
@@ -68,6 +68,29 @@ def test_each_end_is_a_message_of_its_own(provider: FakeProvider) -> None:
     assert retried == 200
     assert [json.loads(request.body)["type"] for request in (failed, done)] == ["job.failed", "job.done"]
     assert failed.values("webhook-id") != done.values("webhook-id")
+
+
+def test_an_app_that_hangs_holds_up_no_other(provider: FakeProvider) -> None:
+    """However many jobs it is to be told of."""
+    with FakeProvider() as hanging, FakeProvider() as hooks:
+        gate = Gate()
+        hanging.handler = lambda request: raw(gate, b"HTTP/1.1 204 No Content\r\n\r\n")
+        text = CONFIG.format(url=provider.url, app=hooks.url).replace(
+            "callbacks = [", f'callbacks = ["{hanging.url}/hooks", '
+        )
+        with Sidecar(text, env={"HOOK": SECRET}) as sidecar:
+            app = Caller(sidecar)
+            for _ in range(20):
+                app.enqueue("/acme/x", b"", {"Outrider-Callback": f"{hanging.url}/hooks"})
+            hanging.until(lambda: len(hanging.requests) == 8)
+            app.enqueue("/acme/x", b"", {"Outrider-Callback": f"{hooks.url}/hooks"})
+            hooks.until(lambda: len(hooks.requests) == 1)
+            at_once = len(hanging.requests)
+            gate.open()
+            hanging.until(lambda: len(hanging.requests) == 20)
+
+    assert at_once == 8
+    assert len({request.values("webhook-id")[0] for request in hanging.requests}) == 20
 
 
 def ask_admin(sidecar: Sidecar, path: str) -> int:
