@@ -83,5 +83,8 @@ async def _response(store: Store, row: Row) -> Response:
             f"the response ({kept['status']}) was not kept: longer than jobs.max_body, or the disk was full",
             status=410,
         )
-    body = content_of(kept["body"], store.bodies.response(row["id"]), kept["size"])
+    path = store.bodies.response(row["id"])
+    if kept["body"] is None and not path.exists():
+        raise NotOpen(f"the response ({kept['status']}) is lost: its file is gone from state_dir", status=410)
+    body = content_of(kept["body"], path, kept["size"])
     return Response(kept["status"], parse_fields(kept["fields"]), body)

@@ -119,7 +119,15 @@ class Intake:
 
     def _wanted(self, exchange: Exchange, actions: frozenset[str]) -> bool:
         named = "queue" in actions or "queue" in (exchange.noted(MOVED_ON) or ())
-        return named and exchange.body.replayable and hdrs.UPGRADE not in exchange.headers
+        if not named or hdrs.UPGRADE in exchange.headers:
+            return False
+        if not exchange.body.replayable:
+            LOG.warning(
+                "integration '%s': a call is not queued: its body was sent, and was too long to be kept",
+                self._integration.name,
+            )
+            return False
+        return True
 
     def _put_key(self, exchange: Exchange) -> None:
         """Let the call carry from the start the key that the job would, so that it is one to the provider."""

@@ -265,6 +265,26 @@ def test_a_body_that_is_too_long(app: Caller, provider: FakeProvider, chunked: b
         assert "jobs.max_body" in answer.json["detail"]
 
 
+def test_what_was_sent_and_not_kept_is_not_queued(app: Caller, provider: FakeProvider) -> None:
+    """The app gets the failure, and the log says why there is no job."""
+    provider.reply(503, b"sorry")
+    answer = app("POST", "/queueing/x", b"a" * 300_000)
+
+    assert (answer.status, answer.body) == (503, b"sorry")
+    app.sidecar.until_said("integration 'queueing': a call is not queued: its body was sent")
+
+
+def test_a_response_whose_file_is_gone(app: Caller, provider: FakeProvider) -> None:
+    """410, in words."""
+    provider.reply(200, b"a" * 100_000)
+    location = app.enqueue("/acme/x")
+    app.job(location, wait=5)
+    (app.state_dir / "bodies" / f"{location.rpartition('/')[2]}.response").unlink()
+    answer = app("GET", f"{location}/response")
+
+    assert (answer.status, "its file is gone" in answer.json["detail"]) == (410, True)
+
+
 def test_a_response_that_is_too_long_is_not_kept(app: Caller, provider: FakeProvider) -> None:
     """The job is done; a part of a response would be worse than none."""
     provider.reply(200, b"a" * 300_001)
