@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -268,7 +269,7 @@ class Protocol(BaseProtocol):
         """Let the transport close; `connection_lost` tells what that means."""
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Tell what waits: a body may end here, if nothing says how long it is."""
+        """Tell what waits: a body may end here, if nothing says how long it is, and nobody cut it off."""
         self.should_close = True
         self._deadlines.clear(self)
         parser, self._parser = self._parser, None
@@ -276,6 +277,8 @@ class Protocol(BaseProtocol):
             try:
                 if exc is not None:
                     raise exc
+                if not self._was_ended():
+                    raise ConnectionResetError("TLS was cut off")
                 parser.feed_eof()
             except Exception as error:  # noqa: BLE001 - the same dozen
                 if self._payload is not None and not self._payload.is_eof():
@@ -290,3 +293,18 @@ class Protocol(BaseProtocol):
                 )
             )
         super().connection_lost(exc)
+
+    def _was_ended(self) -> bool:
+        """Whether the other side has ended the connection: over TLS it says so, and anybody can cut TCP.
+
+        A body of unknown length is whole only then (RFC 9112 section 9.8).
+        """
+        tls = self.transport.get_extra_info("ssl_object") if self.transport is not None else None
+        if tls is None:
+            return True
+        try:
+            return not tls.read(1)
+        except ssl.SSLZeroReturnError:
+            return True
+        except ssl.SSLError:
+            return False
