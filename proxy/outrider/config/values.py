@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 
 from .parsed import Parsed
+from .problems import did_you_mean
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {
@@ -116,6 +117,7 @@ def _on_key(value: str) -> str:
     if not _ON_KEY.fullmatch(value):
         raise ValueError(
             'must be a status from "400" to "599", "4xx", "5xx", "unreachable", "timeout" or "limited"'
+            + did_you_mean(value, ("4xx", "5xx", "unreachable", "timeout", "limited"))
         )
     return value
 

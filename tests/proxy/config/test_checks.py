@@ -231,3 +231,16 @@ def test_only_the_endpoints_listed_needs_a_list(problems):
     )
     check(problems, A + 'endpoints_only = true\nendpoints = [{ call = "GET /x" }]')
     assert len(problems(A + "endpoints_only = true\nendpoints = 3")) == 1
+
+
+def test_what_on_does_not_know_is_named_with_the_nearest(problems):
+    """A word that is misspelt, and a status that is none; all that may stand there is told as well."""
+    text = (
+        '[integrations.a]\nbase_url = "https://a.example"\non = { unreachble = ["retry"], "600" = ["retry"] }'
+    )
+
+    misspelt, none = problems(text)
+
+    assert misspelt.startswith("3: integrations.a.on.unreachble: must be a status")
+    assert misspelt.endswith("; did you mean 'unreachable'?")
+    assert none.endswith('or "limited"')
