@@ -181,6 +181,8 @@ async def open_socket(
             raise StartError(
                 f"{address}: the address is in use; stop what listens there, or change it"
             ) from None
+        if address.is_unix and isinstance(error, FileNotFoundError):
+            reason = "its folder is not there; make it, or name another path"
         raise StartError(f"{address}: cannot listen: {reason}") from None
 
 

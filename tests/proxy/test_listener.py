@@ -1,4 +1,4 @@
-"""Listeners: who may connect to a Unix socket."""
+"""Listeners: who may connect to a Unix socket, and where one may be."""
 
 import http.client
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from outrider.testing import FakeProvider, Sidecar
+from outrider.testing import FakeProvider, Sidecar, SidecarError
 
 #: The one of these tests may be in somebody's home.
 PYTHON = shutil.which("python3", path="/usr/bin:/usr/local/bin")
@@ -114,3 +114,13 @@ def test_a_socket_that_was_taken_away_is_told_at_a_reload(tmp_path: Path) -> Non
                 sidecar.until_said(f"reloaded: a, {name}")
 
             assert f"unix:{path} cannot be reached: no such file" in sidecar.stderr
+
+
+def test_a_socket_in_a_folder_that_is_not_there_is_told_with_what_to_do(tmp_path: Path) -> None:
+    """In one line, with exit code 2; the folder is the user's to make."""
+    path = tmp_path / "none" / "outrider.sock"
+
+    with pytest.raises(SidecarError, match="ended with 2") as raised:
+        Sidecar(CONFIG.format(path=path, uids="", url="http://127.0.0.1:9")).start()
+
+    assert f"outrider: unix:{path}: cannot listen: its folder is not there; make it" in str(raised.value)
