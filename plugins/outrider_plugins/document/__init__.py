@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 
 from outrider.commands import config_option, table_of
+from outrider.config import load
 from outrider.errors import StartError
 from outrider.plugin import hookimpl
 from outrider.registry import Registry
@@ -111,3 +112,5 @@ def import_(registry: Registry, file: Path, path: Path, force: bool) -> None:
     click.echo(f"{path}: {many} integration{'' if many == 1 else 's'}, each a draft until its secret is set")
     for note in notes:
         click.echo(f"look at {note}")
+    for problem in load(path, registry.vocabulary).problems:
+        click.echo(str(problem))

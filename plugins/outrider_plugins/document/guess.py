@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from outrider.config.call import Call
@@ -19,6 +19,9 @@ _RATE = re.compile(
     r"(second|sec|s|minute|min|m|hour|h|day|d)\b"
 )
 _CODE = re.compile(r"`([^`]+)`")
+_TOKEN = re.compile(r"[\w.-]+", re.ASCII)
+#: `Authorization: Token <key>`; what follows a Basic is known by that word alone.
+_SCHEME = re.compile(r"\bAuthorization: *([A-Za-z][\w-]*) +\S")
 #: A word that names an action, and the action; in the order in which actions are done.
 _ACTIONS = (
     ("refresh", r"refresh|renew"),
@@ -41,21 +44,31 @@ def auth(section: Section, name: str) -> dict[str, Any]:
         return {"type": "none"} if said.strip() else {"type": "bearer", "token": secrets[0]}
     if "own credential" in kind or "unchanged" in said:
         return {"type": "pass"}
-    field = next((one for one in codes if one.lower() not in ("bearer", "basic")), "")
+    field = next(_names(codes), "")
     for word, table in _elsewhere(name, secrets, field).items():
         if word in said:
             return table
     if "basic" in said:
         given = secrets if len(secrets) > 1 else [name, *secrets]
         return {"type": "basic", "username": given[0], "password": given[-1]}
-    if "query" in said:
-        return {"type": "query", "name": codes[0] if codes else "api_key", "value": secrets[0]}
+    if "query" in said or any(code.startswith("?") for code in codes):
+        return {"type": "query", "name": field or "api_key", "value": secrets[0]}
     field = field or (found[1] if (found := re.search(r"\b([Xx]-[\w-]+)\b", method)) else "Authorization")
-    if field.lower() == "authorization" and "{secret}" not in method:
-        return {"type": "bearer", "token": secrets[0] if len(secrets) == 1 else secrets}
     dressed = next((one for one in codes if "{secret}" in one), "")
+    if (scheme := _SCHEME.search(method)) and scheme[1].lower() != "bearer":
+        dressed = f"{scheme[1]} {{secret}}"
+    if field.lower() == "authorization" and not dressed:
+        return {"type": "bearer", "token": secrets[0] if len(secrets) == 1 else secrets}
     made = {"type": "header", "name": field, "value": secrets[0] if len(secrets) == 1 else secrets}
     return {**made, "format": dressed} if dressed else made
+
+
+def _names(codes: Iterable[str]) -> Iterator[str]:
+    """Give the names of fields and parameters: `X-Key`, and also of `X-Key: <key>` and `?key=`."""
+    for code in codes:
+        name = re.split("[:=]", code.lstrip("?&"))[0].strip()
+        if _TOKEN.fullmatch(name) and name.lower() not in ("bearer", "basic"):
+            yield name
 
 
 def _elsewhere(name: str, secrets: list[str], field: str) -> Mapping[str, dict[str, Any]]:

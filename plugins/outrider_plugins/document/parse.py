@@ -67,7 +67,7 @@ def _points(text: str) -> tuple[Item, ...]:
     return tuple(
         Item(one["label"].strip(), one["text"].strip())
         for line in _lines(text)
-        if (one := _POINT.fullmatch(line)) is not None
+        if (one := _POINT.fullmatch(line)) is not None and one["label"].strip()
     )
 
 

@@ -183,6 +183,46 @@ def test_what_holds_for_every_failure_is_read_too(
     )
 
 
+@pytest.mark.parametrize(
+    ("method", "auth"),
+    [
+        ("API Key in Authorization header", 'type = "bearer"'),
+        ("`Authorization: Bearer <key>` header", 'type = "bearer"'),
+        (
+            "`Authorization: Token <key>` header",
+            'type = "header"\nname = "Authorization"\nvalue = "env:ACME_API_KEY"\nformat = "Token {secret}"',
+        ),
+        ("`X-Acme-Key: <key>`", 'type = "header"\nname = "X-Acme-Key"'),
+        ("API key as `?appid=<key>`", 'type = "query"\nname = "appid"'),
+        ("the header `of some name`, X-Key", 'type = "header"\nname = "X-Key"'),
+    ],
+)
+def test_where_a_key_stands_is_read_as_people_write_it(tmp_path: Path, method: str, auth: str) -> None:
+    """With a placeholder in it, too; the draft passes the check."""
+    (tmp_path / "by-hand.md").write_text(
+        "## Acme\n- **Provider**: Acme\n### Integration Details\n- **Authentication**: API Key\n"
+        f"- **Authentication Method**: {method}\n"
+    )
+    imported = outrider(tmp_path, "import", "by-hand.md")
+
+    assert f"[integrations.acme.auth]\n{auth}" in (tmp_path / "config.toml").read_text()
+    assert "config.toml:" not in imported.stdout.split("\n", 1)[1]
+
+
+def test_what_cannot_be_configured_is_told_at_once(tmp_path: Path) -> None:
+    """A number that no configuration may have is left in the draft, with its line; a nameless error is none."""
+    (tmp_path / "by-hand.md").write_text(
+        "## Acme\n- **Provider**: Acme\n### Error Handling\n- **Strategy**: 0 attempts\n"
+        "- **Specific Errors Handled**:\n    - ` `: retry\n"
+    )
+    imported = outrider(tmp_path, "import", "by-hand.md")
+
+    assert (imported.returncode, imported.stderr) == (0, "")
+    assert re.search(
+        r"^config\.toml:\d+: integrations\.acme\.retry\.attempts: must be at least 1$", imported.stdout, re.M
+    )
+
+
 def test_a_bucket_without_a_number_has_the_published_one(tmp_path: Path) -> None:
     """The template's own words for our strategy name none."""
     (tmp_path / "by-hand.md").write_text(
