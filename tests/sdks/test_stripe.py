@@ -54,7 +54,7 @@ class TestStripe(Pages, Sdk):
     def test_the_module_obeys_too(self, client: stripe.StripeClient, monkeypatch: pytest.MonkeyPatch) -> None:
         """Calls without a client are tried three times by the SDK itself, unless it is told not to."""
         self.call(client)
-        monkeypatch.setattr(stripe, "api_base", self.running.url("stripe"))
+        monkeypatch.setattr(stripe, "api_base", self.running.url(self.integration))
         monkeypatch.setattr(stripe, "api_key", "x")
         assert stripe.max_network_retries == 2
         self._always(self.failure)
