@@ -126,7 +126,7 @@ class Compiler:
             path=self._path,
             config=config,
             integrations=integrations,
-            nobody=_nobody(vault, self._registry.routes),
+            nobody=_nobody(vault, self._routes()),
             hosts=_hosts(config),
             clients=self._clients(config, vault),
             events=events,
@@ -245,8 +245,16 @@ class Compiler:
             return placed
         return replace(placed, plugin=plugin, foreign=True)
 
+    def _routes(self) -> dict[str, ExchangeSend]:
+        """Give what answers below `/_outrider/`; the plugin of one that gives no response is named."""
+        routes = {}
+        for name, route in self._registry.routes.items():
+            plugin = self._foreign("route", name)
+            routes[name] = route if plugin is None else answering(plugin, route)
+        return routes
+
     def _foreign(self, kind: str, name: str | None) -> str | None:
-        """Give the plugin that a provider or auth type is from, None where that is built in."""
+        """Give the plugin that a provider, auth type or route is from, None where that is built in."""
         plugin = self._registry.owner(kind, name) if name is not None else None
         return None if plugin is None or self._registry.plugins[plugin].builtin else plugin
 

@@ -134,6 +134,30 @@ def test_a_provider_that_goes_wrong_is_named(provider: FakeProvider, tmp_path: P
     assert "retry_after gave str; give seconds as a number, or None" in sidecar.stderr
 
 
+def test_a_route_that_goes_wrong_is_named(tmp_path: Path) -> None:
+    """It gives nothing, not even something to wait for, or fields that are no bytes: the app gets a 502."""
+    code = """
+from outrider.plugin import Response, Whole, hookimpl, respond
+
+async def nothing(exchange): return None
+async def texts(exchange): return Response(200, [("X", "1")], Whole(b""))
+def at_once(exchange): return respond(200, {})
+
+@hookimpl
+def outrider_proxy_routes(): return {"nothing": nothing, "texts": texts, "at-once": at_once}
+"""
+    said = {}
+    with Sidecar("", env=installed(tmp_path, code)) as sidecar:
+        for name in ("nothing", "texts", "at-once"):
+            with Wire(sidecar.port) as wire:
+                wire.send(f"GET /_outrider/{name} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+                answer = wire.answer()
+            said[name] = answer.status, b"plugin 'acme' failed" in answer.body
+
+    # What is there at once needs no wait.
+    assert said == {"nothing": (502, True), "texts": (502, True), "at-once": (200, False)}
+
+
 def test_an_auth_type_that_goes_wrong_is_named(provider: FakeProvider, tmp_path: Path) -> None:
     """The layer that authenticates is built in; what it puts on is the auth type's."""
     code = """
