@@ -49,7 +49,7 @@ class Lane:
         self._barred: set[int] = set()
         self._held: dict[int, float] = {}
         self._paused_until = 0.0
-        self._why = ""
+        self._why = self._why_held = ""
         self._unreachable = 0
         self._task = spawn(self._run(), name=f"jobs {name}")
 
@@ -58,8 +58,11 @@ class Lane:
 
     @property
     def paused(self) -> str:
-        """Why nothing is sent for now; "" where that is not so."""
-        return self._why if self._paused_until > monotonic() else ""
+        """Why nothing is sent for now, or not all of it; "" where that is not so."""
+        now = monotonic()
+        if self._paused_until > now:
+            return self._why
+        return f"some of them, {self._why_held}" if any(u > now for u in self._held.values()) else ""
 
     def wake(self) -> None:
         """Look for what is due."""
@@ -203,6 +206,7 @@ class Lane:
             return
         wait_s = max(min(hold.seconds, _LONGEST_PAUSE_S), len(self._held) / _ASKED_PER_S)
         self._held[seq] = monotonic() + wait_s
+        self._why_held = hold.why
 
     def _pause(self, seconds: float, why: str) -> None:
         self._paused_until = max(self._paused_until, monotonic() + min(seconds, _LONGEST_PAUSE_S))

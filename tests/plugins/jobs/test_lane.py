@@ -90,12 +90,14 @@ def test_a_limit_of_one_endpoint_holds_up_no_other(app: Caller, provider: FakePr
     """However many jobs wait for a turn there: the others are delivered meanwhile, and those stay queued."""
     rare = [app.enqueue("/scarce/rare") for _ in range(8)]
     other = app.job(app.enqueue("/scarce/usual"), wait=5)
+    listed = app.outrider("jobs", "list", "--integration", "scarce").stdout
     ended = [app.job(location)["finished"] is not None for location in rare]
     for location in rare:
         app("DELETE", location)
 
     assert other["state"] == "done"
     assert sorted(ended) == [*[False] * 7, True]
+    assert "paused: some of them, integration 'scarce': no turn" in listed
     assert [request.target for request in provider.requests] == ["/rare", "/usual"]
 
 
