@@ -158,14 +158,22 @@ class App:
         try:
             for place, integration in _places(config).items():
                 if place not in self._listeners:
-                    listener = Listener(place[0], self.server, integration, tls=self._tls)
+                    at = place[0]
+                    for other, _ in self._listeners:
+                        if at.collides(other):
+                            raise StartError(
+                                f"{at}: {other} of this Outrider is in its way; restart for that"
+                            )
+                    listener = Listener(at, self.server, integration, tls=self._tls)
                     await listener.open()
                     opened.append(place)
                     self._listeners[place] = listener
                     self._ports.add(listener.port)
         except StartError:
             for place in opened:
-                self._listeners.pop(place).close()
+                listener = self._listeners.pop(place)
+                self._ports.discard(listener.port)
+                listener.close()
             raise
         return [self._listeners[place] for place in opened]
 

@@ -116,6 +116,22 @@ def test_a_listener_may_change_hands() -> None:
     assert status == 200
 
 
+def test_an_address_that_covers_our_own_needs_a_restart() -> None:
+    """Nobody else listens there, so nobody has to be stopped; the old listener goes on."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with FakeProvider() as provider:
+        config = f'[integrations.a]\nbase_url = "{provider.url}"\nauth = {{ type = "none" }}\n'
+        server = '[server]\nadmin = "127.0.0.1:0"\nlisten = '
+        with Sidecar(f'{server}"127.0.0.1:{port}"\n{config}') as sidecar:
+            clients = '[clients.app]\ntoken = "cmd:echo t0ken-of-app"\n'
+            sidecar.write(f'{server}"0.0.0.0:{port}"\n{clients}{config}')
+            sidecar.until_said(f"0.0.0.0:{port}: 127.0.0.1:{port} of this Outrider is in its way; restart")
+            status, _ = _get(port, "/a/v1/x")
+
+    assert status == 200
+
+
 def test_a_listener_that_comes_with_a_reload_is_announced(tmp_path: Path) -> None:
     """On stdout, as those of the start; of these, two that ask for a free port are two."""
     box = '[integrations.box]\nprovider = "sandbox"\nauth = { type = "bearer", token = "cmd:echo sandbox-key" }\n'
