@@ -14,7 +14,7 @@ from aiohttp.web import RequestPayloadError
 from multidict import CIMultiDict, CIMultiDictProxy, istr
 
 from . import gate
-from .body import NO_BODY, Body
+from .body import KEEP_ONE, NO_BODY, Body
 from .errors import BrokenBody, Malformed, NotFound, OutriderError, PluginFailed, Unauthorized, Unavailable
 from .events import ExchangeDone, PluginRaised, tell
 from .exchange import Exchange
@@ -287,9 +287,13 @@ class Server:
 def _members_of_client(exchange: Exchange) -> tuple[str, ...]:
     """Give the members of the body in which a client's token may be: none of it goes to the provider."""
     target = exchange.integration.target
+    if (exchange.body.length or 0) > KEEP_ONE:
+        return ()
     if target.fetches_token(exchange.method, exchange.path):
         return ("client_secret", "client_id")
-    return target.credential_members if are_legible(exchange.headers) else ()
+    # Who has not said who it is, and waits to be told to go on, is not told so for the sake of that.
+    waits = hdrs.EXPECT in exchange.headers
+    return target.credential_members if are_legible(exchange.headers) and not waits else ()
 
 
 def _whole(payload: StreamReader) -> bool:

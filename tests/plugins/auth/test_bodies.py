@@ -120,6 +120,7 @@ def test_where_there_are_clients_one_s_token_may_stand_there(
     with Sidecar(config, env={**ENV, "SHOP": "shop-token"}) as sidecar:
         assert post(sidecar, "/plaid/x", body, kind) == status
         assert post(sidecar, "/theirs/x", body, kind) == 401
+        assert post(sidecar, "/plaid/x", body, kind, Expect="100-continue") == 401
 
     assert len(provider.requests) == (status == 200)
     assert not any(b"shop-token" in request.body for request in provider.requests)
