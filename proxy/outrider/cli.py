@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import resource
+import signal
 import sys
 from pathlib import Path
 
@@ -55,6 +56,8 @@ def run(registry: Registry, path: Path) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+    # Heard once it serves. Until then a change of the file is seen without it, and it would kill.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     _raise_open_files()
     configure()
     compiled = compile_or_exit(registry, path, aside=True)

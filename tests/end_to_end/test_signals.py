@@ -1,6 +1,7 @@
 """Signals: what ends the program, and what it lets end first; what reloads it, and when it does not."""
 
 import http.client
+import os
 import signal
 import socket
 import ssl
@@ -156,3 +157,25 @@ async def outrider_lifespan(app):
     config = CONFIG.format(name="one", url="http://127.0.0.1:9", token="cmd:echo t0ken")
     with Sidecar(config, env=installed(tmp_path, code)) as sidecar:
         sidecar.until_said("the configuration was reloaded: one")
+
+
+def test_a_sighup_while_secrets_are_asked_for_kills_nobody(tmp_path: Path) -> None:
+    """A password manager may take its time, and whoever has written the file tells so at once."""
+    (tmp_path / "slow").write_text(f"touch {tmp_path}/asked; read answer < {tmp_path}/go; echo t0ken-of-one")
+    os.mkfifo(tmp_path / "go")
+    server = '[server]\nlisten = "127.0.0.1:0"\nadmin = "127.0.0.1:0"\n'
+    config = CONFIG.format(name="one", url="http://127.0.0.1:9", token=f"cmd:sh {tmp_path}/slow")
+    (tmp_path / "config.toml").write_text(server + config)
+    with subprocess.Popen(
+        [sys.executable, "-m", "outrider", "run"], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+    ) as program:
+        while not (tmp_path / "asked").exists():
+            assert program.poll() is None
+        program.send_signal(signal.SIGHUP)
+        (tmp_path / "go").write_text("on\n")
+        assert program.stdout is not None
+        said = [program.stdout.readline() for _ in ("server", "admin")]
+        program.terminate()
+
+    assert all(line.startswith("listening http://127.0.0.1:") for line in said)
+    assert program.returncode == 0
