@@ -22,7 +22,7 @@ from .clients import CLIENT_FIELD, bearer_or_basic
 from .errors import Malformed, NotFound, OutriderError, StartError, Unauthorized
 from .heads import END_OF_HEAD
 from .ids import exchange_id
-from .listener import open_socket
+from .listener import close_socket, open_socket
 from .problem import answer
 from .refusals import (
     MAX_FIELDS,
@@ -99,7 +99,7 @@ class Admin:
     async def close(self) -> None:
         """Stop, with the last answers given."""
         if self._listening is not None:
-            self._listening.close()
+            close_socket(self._listening, self._address)
         await self._runner.cleanup()
 
     def _guarded(self, handler: Handler) -> Handler:

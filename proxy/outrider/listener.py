@@ -135,10 +135,7 @@ class Listener(web.Server):
     def close(self) -> None:
         """Stop to accept; connections go on."""
         if self._listening is not None:
-            self._listening.close()
-            if self.address.is_unix:
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(self.address.path)
+            close_socket(self._listening, self.address)
 
     def drain(self) -> None:
         """Close idle connections now, and the others when their request is answered."""
@@ -149,6 +146,14 @@ class Listener(web.Server):
         """Cut off what is still open."""
         for connection in list(self._open):
             connection.abort()
+
+
+def close_socket(listening: asyncio.Server, address: Listen) -> None:
+    """Stop to accept; the path goes too, which Python leaves there before 3.13."""
+    listening.close()
+    if address.is_unix:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(address.path)
 
 
 async def open_socket(

@@ -124,3 +124,13 @@ def test_a_socket_in_a_folder_that_is_not_there_is_told_with_what_to_do(tmp_path
         Sidecar(CONFIG.format(path=path, uids="", url="http://127.0.0.1:9")).start()
 
     assert f"outrider: unix:{path}: cannot listen: its folder is not there; make it" in str(raised.value)
+
+
+def test_no_socket_is_left_behind(tmp_path: Path) -> None:
+    """Nobody takes what has ended for something that runs: the admin's is gone as well."""
+    paths = tmp_path / "o.sock", tmp_path / "admin.sock"
+    with Sidecar(f'[server]\nlisten = "unix:{paths[0]}"\nadmin = "unix:{paths[1]}"\n'):
+        there = [path.exists() for path in paths]
+
+    assert there == [True, True]
+    assert [path.exists() for path in paths] == [False, False]
