@@ -1,6 +1,10 @@
 """Members of bodies: what is taken off, and that nothing else changes."""
 
+import json
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from outrider.members import texts_of, without_members
 
@@ -71,3 +75,29 @@ def test_members_of_a_form() -> None:
 def test_texts(data: bytes, texts: dict[str, str]) -> None:
     """Of a form or an object."""
     assert texts_of(data) == texts
+
+
+NAMED = st.sampled_from([*NAMES, "a", 'b"c', "x\\", "", "é"])
+VALUES = st.recursive(
+    st.none() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=6),
+    lambda each: st.lists(each, max_size=3) | st.dictionaries(NAMED, each, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings(deadline=None)
+@given(st.dictionaries(NAMED, VALUES, max_size=5), st.sampled_from([None, 1]), st.booleans())
+def test_whatever_an_object_holds(members: dict[str, object], indent: int | None, ascii: bool) -> None:
+    """It holds the same afterwards, but for what was taken off."""
+    data = json.dumps(members, indent=indent, ensure_ascii=ascii).encode("utf-8", "replace")
+    left = {name: value for name, value in json.loads(data).items() if name not in NAMES}
+
+    assert json.loads(without_members(data, JSON, NAMES)) == left
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=40), st.sampled_from([JSON, FORM, ""]))
+def test_no_body_breaks_it(rest: bytes, kind: str) -> None:
+    """What is no object and no form is left alone."""
+    without_members(b'{"secret": 1,' + rest, kind, NAMES)
+    texts_of(rest, kind)
