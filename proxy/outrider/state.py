@@ -93,6 +93,7 @@ class StateDir:
         if self._lock is not None:
             return
         make_folder(self.path)
+        empty = not any(self.path.iterdir())
         file = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             self._take(file)
@@ -102,6 +103,16 @@ class StateDir:
             raise
         conceal(self.admin_token)
         self._lock = file
+        if self.path.stat().st_mode & 0o077:
+            self._shut(made_for_us=empty)
+
+    def _shut(self, *, made_for_us: bool) -> None:
+        """Make a folder 0700 that somebody made for this; of one with more in it only say that it is open."""
+        if made_for_us:
+            with suppress(OSError):  # it is another user's
+                self.path.chmod(0o700)
+                return
+        _log.warning("server.state_dir %s is open to other users; chmod 700 it", self.path)
 
     def _take(self, file: int) -> None:
         try:

@@ -25,6 +25,22 @@ def test_it_is_for_this_user_alone(tmp_path: Path) -> None:
     assert modes == {"lock": 0o600, "admin-token": 0o600}
 
 
+def test_an_empty_folder_that_was_there_is_shut(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It was made for this. One with something else in it is left as it is, and told."""
+    empty, shared = tmp_path / "empty", tmp_path / "shared"
+    for folder in (empty, shared):
+        folder.mkdir()
+        folder.chmod(0o755)
+    (shared / "notes.txt").write_text("mine")
+    for folder in (empty, shared):
+        state = StateDir(folder)
+        state.open()
+        state.close()
+
+    assert [folder.stat().st_mode & 0o777 for folder in (empty, shared)] == [0o700, 0o755]
+    assert caplog.messages == [f"server.state_dir {shared} is open to other users; chmod 700 it"]
+
+
 def test_the_token_stays(tmp_path: Path) -> None:
     """Over restarts; one that is empty is made anew."""
     tokens = []
