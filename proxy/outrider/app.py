@@ -147,9 +147,8 @@ class App:
             new.events.emit(Reloaded(ok=True))
             _log.info("the configuration was reloaded: %s", ", ".join(new.integrations) or "no integrations")
             spawn(_retire(old), name="retire")
-            with contextlib.suppress(OSError):  # nobody may be reading any more
-                for listener in opened:
-                    self._announce(f"listening {listener.url}")
+            for listener in opened:
+                self._announce(f"listening {listener.url}")
             return True
 
     async def _open_listeners(self, config: Config) -> list[Listener]:

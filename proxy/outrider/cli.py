@@ -75,7 +75,7 @@ def run(registry: Registry, path: Path) -> None:
     gc.set_threshold(50_000, 20, 50)
 
     async def serve() -> None:
-        await App(path, registry, compiled).run(click.echo)
+        await App(path, registry, compiled).run(_announce)
 
     with asyncio.Runner(loop_factory=_new_event_loop) as runner:
         runner.run(serve())
@@ -99,7 +99,8 @@ def check(registry: Registry, path: Path, no_secrets: bool, schema: bool) -> Non
     for warning in mode_warnings(path, secret_files(compiled.table)):
         click.echo(f"{path}: note: {warning}")
     asleep = [name for name in compiled.names if name not in compiled.table.integrations]
-    click.echo(f"{path}: no problems in {len(compiled.names)} integrations" + _sleepers(asleep))
+    found = len(compiled.names)
+    click.echo(f"{path}: no problems in {found} integration{'s' * (found != 1)}" + _sleepers(asleep))
 
 
 @cli.command()
@@ -191,6 +192,16 @@ def main() -> None:
         for line in str(error).splitlines():
             click.echo(f"outrider: {line}", err=True)
         sys.exit(2)
+
+
+def _announce(line: str) -> None:
+    """Print a line; where nobody reads any more, it and those that follow go nowhere, and serving goes on."""
+    try:
+        click.echo(line)
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def _sleepers(names: list[str]) -> str:

@@ -157,6 +157,31 @@ def test_a_listener_that_comes_with_a_reload_is_announced(tmp_path: Path) -> Non
     assert [*statuses, own] == [200, 200, 200]
 
 
+def test_it_serves_on_where_nobody_reads_what_it_says(tmp_path: Path) -> None:
+    """`outrider run | head -1` ends its reader, not its service."""
+    (tmp_path / "config.toml").write_text('[server]\nlisten = ["127.0.0.1:0"]\nadmin = "127.0.0.1:0"\n')
+    unread, stdout = os.pipe()
+    os.close(unread)
+    with subprocess.Popen(
+        [sys.executable, "-m", "outrider", "run"],
+        cwd=tmp_path,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        os.close(stdout)
+        health = [sys.executable, "-m", "outrider", "health"]
+        try:
+            while running.poll() is None:
+                if subprocess.run(health, cwd=tmp_path, capture_output=True, check=False).returncode == 0:
+                    break
+        finally:
+            running.terminate()
+        _, said = running.communicate()
+
+    assert (running.returncode, "Traceback" in said) == (0, False)
+
+
 def test_a_draft_wakes_when_its_secret_file_appears(tmp_path: Path) -> None:
     """Without a signal, and without a restart."""
     secret = tmp_path / "secret"
