@@ -218,7 +218,7 @@ class Database:
             return StartError(
                 f"{self.path} is damaged, or no database of Outrider's ({error}); nothing was changed. "
                 f"Move {self.path.name}* away to begin with no jobs, put a backup in its place, or save what "
-                f"can be read with `sqlite3 {self.path.name} .recover`"
+                "can be read as docs/jobs.md says"
             )
         return self._failed(error)
 
