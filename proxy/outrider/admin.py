@@ -44,7 +44,7 @@ _log = logging.getLogger("outrider")
 APP: web.AppKey[App] = web.AppKey("outrider")
 """Where a route finds the App: `request.app[APP]`."""
 
-#: Nothing inline, nothing from elsewhere, in nobody's frame (SECURITY rule T1).
+#: Nothing inline, nothing from elsewhere, in nobody's frame.
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "

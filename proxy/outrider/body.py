@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Any
 
-#: Caps of what is kept for another attempt, in bytes (DESIGN.md, "Bodies").
+#: Caps of what is kept for another attempt, in bytes.
 KEEP_ONE = 256 * 1024
 KEEP_ALL = 64 * 1024 * 1024
 

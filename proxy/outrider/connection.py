@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .listener import Listener
     from .transport import Tunnel
 
-#: Seconds between two requests (SECURITY rule T14).
+#: Seconds between two requests.
 KEEP_ALIVE_S = 75.0
 _RESET = struct.pack("ii", 1, 0)
 

@@ -28,7 +28,7 @@ HOP_BY_HOP = frozenset(
 )
 #: Answered or made by Outrider itself, so never passed on from the app.
 REQUEST_ONLY = frozenset((b"expect", b"host", b"http2-settings"))
-#: Where applications put credentials (DESIGN.md, "Where the file is silent").
+#: Where applications put credentials.
 CREDENTIALS = frozenset((b"authorization", b"x-api-key", b"api-key", b"proxy-authorization"))
 #: Fields that are ours both ways: nobody else may set them.
 OURS = (b"outrider-", b"x-outrider-")

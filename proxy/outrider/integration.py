@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .response import Response
     from .secrets import Secret, Vault
 
-#: Seconds, where neither the file nor the provider says otherwise (DESIGN.md, "Configuration").
+#: Seconds, where neither the file nor the provider says otherwise.
 DEFAULT_TIMEOUT = {"connect": 5.0, "response": 60.0, "idle": 60.0, "total": 120.0}
 #: With these a provider refuses before it does anything.
 _NOT_EXECUTED = frozenset((401, 403, 404, 429))

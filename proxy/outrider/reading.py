@@ -31,7 +31,7 @@ from .refusals import (
 if TYPE_CHECKING:
     from .listener import Listener
 
-#: Seconds for a request's head (SECURITY rule T14).
+#: Seconds for a request's head.
 HEAD_S = 10.0
 READ_BUFFER = 64 * 1024
 

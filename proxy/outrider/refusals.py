@@ -15,7 +15,7 @@ from .errors import Malformed
 if TYPE_CHECKING:
     from aiohttp.http import RawRequestMessage
 
-#: Limits of a request's head: bytes of a line or field, bytes in all, fields (SECURITY rule T15).
+#: Limits of a request's head: bytes of a line or field, bytes in all, fields.
 MAX_LINE = 16 * 1024
 MAX_HEAD = 32 * 1024
 MAX_FIELDS = 100

@@ -23,7 +23,7 @@ from .stamp import stamp_of
 if TYPE_CHECKING:
     from .app import App
 
-#: A rotated secret is seen within 10 s (DESIGN.md); half of that, for what the watcher does not tell.
+#: A rotated secret is seen within 10 s; half of that, for what the watcher does not tell.
 LOOK_EVERY_MS = 5_000
 _LOOK_EVERY_S = LOOK_EVERY_MS / 1000
 

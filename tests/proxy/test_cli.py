@@ -269,7 +269,7 @@ def test_the_version(tmp_path: Path) -> None:
 
 
 def test_every_command_takes_a_config() -> None:
-    """`--config config.toml`, everywhere (DESIGN.md, "The command line"): the plugins' too, and theirs below."""
+    """`--config config.toml`, everywhere: the plugins' too, and theirs below."""
     group = click.Group(commands=dict(cli.commands))
     load_plugins().spare("outrider_commands", cli=group)
     commands = dict(group.commands)
@@ -283,7 +283,7 @@ def test_every_command_takes_a_config() -> None:
 
 
 def test_a_missing_secret_is_told_beside_other_problems(folder: Path) -> None:
-    """A slip in one place hides no secret that another table lacks (DESIGN.md: every problem)."""
+    """A slip in one place hides no secret that another table lacks."""
     (folder / "config.toml").write_text(GOOD.replace("endpoints_only", "endpoint_only"))
 
     code, out, err = outrider(folder, "check")

@@ -7,7 +7,7 @@ import pytest
 from outrider import errors
 from outrider.errors import AttemptFailed, OutriderError, PluginFailed, Rubbish, TooSlow, Unreachable
 
-#: DESIGN.md, "What comes back".
+#: What comes back, as apps rely on it.
 CONTRACT = {
     "OutriderError": 500,
     "Refused": 403,

@@ -72,7 +72,7 @@ def test_notes_belong_to_one_exchange() -> None:
 
 
 def test_every_attempt_starts_from_the_apps_own_fields() -> None:
-    """What one attempt puts on never reaches the next (SECURITY rule T12)."""
+    """What one attempt puts on never reaches the next."""
     found = exchange(((b"X-App", b"1"),))
     first = Attempt(found, target())
     first.headers.add("Authorization", "Bearer s3cret")

@@ -9,7 +9,7 @@ import pytest
 from outrider import hookspecs, plugin
 from outrider.hookspecs import API_VERSION, PROJECT
 
-#: DESIGN.md, "Hooks", and the tables of plugins.
+#: The hooks, as plugins rely on them, and the tables of plugins.
 CONTRACT = {
     "outrider_providers": [],
     "outrider_auth_types": [],

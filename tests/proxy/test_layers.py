@@ -14,7 +14,7 @@ def placed(stage: Stage, plugin: str = "p", **options: Any) -> Placed[Any]:
 
 
 def test_the_stages_stand_as_documented() -> None:
-    """DESIGN.md, "Life of a request": from the outermost to the one next to the socket."""
+    """From the outermost to the one next to the socket."""
     assert [stage.name for stage in sorted(Stage)] == [
         "OBSERVE",
         "ADMIT",

@@ -13,7 +13,7 @@ from time import monotonic
 
 #: Seconds over which retries are compared with requests.
 WINDOW_S = 10.0
-#: Retries in a window that need no requests (DESIGN.md, "Where the file is silent").
+#: Retries in a window that need no requests.
 FLOOR = 10
 
 _SLOTS = 20

@@ -79,7 +79,7 @@ def samples(sidecar: Sidecar, name: str) -> dict[tuple[str, ...], float]:
 
 
 def test_the_names_are_those_of_the_contract(sidecar: Sidecar) -> None:
-    """Each with its type and its labels (DESIGN.md, "metrics"); dashboards are built on them."""
+    """Each with its type and its labels; dashboards are built on them."""
     ask(sidecar)
 
     families = {family.name: family for family in text_string_to_metric_families(scrape(sidecar)[1])}
