@@ -86,7 +86,7 @@ class Admin:
         server = self._runner.server
         assert server is not None
         server.request_handler = self._guarded(server.request_handler)
-        self._listening = await open_socket(self._address, lambda: _Visit(server))
+        self._listening = await open_socket(self._address, lambda: _Visit(server, self._app.server.blame))
 
     @property
     def url(self) -> str:
@@ -176,9 +176,9 @@ def add_routes(router: web.UrlDispatcher, registry: Registry) -> None:
 class _Visit(web.RequestHandler):
     """One connection to the admin listener."""
 
-    __slots__ = ("_begins_well",)
+    __slots__ = ("_begins_well", "_blame")
 
-    def __init__(self, server: web.Server) -> None:
+    def __init__(self, server: web.Server, blame: Callable[[BaseException, str], OutriderError]) -> None:
         # The two limits differ, so that which one was passed can be told.
         super().__init__(
             server,
@@ -191,6 +191,7 @@ class _Visit(web.RequestHandler):
             max_field_size=MAX_LINE,
             max_headers=MAX_FIELDS,
         )
+        self._blame = blame
         self._begins_well = False
 
     def data_received(self, data: bytes) -> None:
@@ -213,13 +214,21 @@ class _Visit(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Answer what is not HTTP, and what a route raised; only the second is worth a line of the log."""
+        """Answer what is not HTTP, and what a route raised; only the second is worth a line of the log.
+
+        ConnectionError, which ends the connection, where a part of the answer has gone already.
+        """
         if isinstance(exc, HttpProcessingError):
             unknown = isinstance(exc, BadHttpMethod) and self._begins_well
             response = _refusal(unknown_method() if unknown else refusal_of(exc))
         else:
-            _log.error("the admin's route for %s raised", request.path, exc_info=exc)
-            response = _refusal(OutriderError("a mistake of Outrider's own; its log has the details"))
+            begun = request.writer.output_size > 0
+            if isinstance(exc, ConnectionError) and (begun or request.transport is None):
+                raise exc  # who asked has left
+            where = f"in the admin's route for {request.path}"
+            response = _refusal(self._blame(exc or TimeoutError(), where))
+            if begun:
+                raise ConnectionError("a part of the answer has gone already")
         response.force_close()
         return response
 

@@ -208,7 +208,7 @@ class Server:
             except BrokenBody:
                 raise
             except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a plugin raises is answered, and named
-                response = answer(self._blame(error), id=exchange.id, integration=integration)
+                response = answer(self.blame(error), id=exchange.id, integration=integration)
             keep = keep and _whole(payload) and not connection.draining
             status = response.status
             if status == 101:
@@ -260,7 +260,7 @@ class Server:
             tell(table.events, table.done, ExchangeDone(exchange, response.status, broken))
         return keep
 
-    def _blame(self, error: BaseException) -> OutriderError:
+    def blame(self, error: BaseException, where: str = "on the request path") -> OutriderError:
         """Find whose code raised, from the innermost frame out; the log has the traceback."""
         plugin: str | None
         if isinstance(error, LayerMistake):
@@ -270,10 +270,10 @@ class Server:
         else:
             plugin = self._plugin_in(error)
         if plugin is not None:
-            _log.error("plugin '%s' raised on the request path", plugin, exc_info=error)
+            _log.error("plugin '%s' raised %s", plugin, where, exc_info=error)
             self.table.events.emit(PluginRaised(plugin))
             return PluginFailed(plugin)
-        _log.error("a mistake of Outrider's own on the request path", exc_info=error)
+        _log.error("a mistake of Outrider's own %s", where, exc_info=error)
         return OutriderError("a mistake of Outrider's own; its log has the details")
 
     def _plugin_in(self, error: BaseException) -> str | None:

@@ -1,5 +1,6 @@
 """Plugins that go wrong, with the real program: named, in one line at the start, and with a 502 for a call."""
 
+import http.client
 import json
 import subprocess
 import sys
@@ -156,6 +157,42 @@ def outrider_proxy_routes(): return {"nothing": nothing, "texts": texts, "at-onc
 
     # What is there at once needs no wait.
     assert said == {"nothing": (502, True), "texts": (502, True), "at-once": (200, False)}
+
+
+def test_an_admin_route_that_goes_wrong_is_named(tmp_path: Path) -> None:
+    """A 502 with the plugin's name; where a part of the answer has gone, it ends broken, and nothing follows."""
+    code = """
+from aiohttp import web
+from outrider.plugin import hookimpl
+
+async def raises(request): raise RuntimeError("oops")
+async def late(request):
+    response = web.StreamResponse()
+    await response.prepare(request)
+    await response.write(b"begun")
+    raise RuntimeError("oops")
+
+@hookimpl
+def outrider_admin_routes(): return [web.get("/raises", raises), web.get("/late", late)]
+"""
+    with Sidecar("", env=installed(tmp_path, code)) as sidecar:
+        host, _, port = sidecar.admin_url.partition("://")[2].rpartition(":")
+        answers = []
+        for path in ("/raises", "/late"):
+            connection = http.client.HTTPConnection(host, int(port), timeout=10)
+            connection.request("GET", path)
+            response = connection.getresponse()
+            try:
+                answers.append((response.status, response.read()))
+            except http.client.IncompleteRead as broken:
+                answers.append((response.status, broken.partial))
+            connection.close()
+        log = sidecar.stderr
+
+    assert answers[0][0] == 502
+    assert json.loads(answers[0][1])["detail"] == "plugin 'acme' failed; the log of outrider says how"
+    assert answers[1] == (200, b"begun")
+    assert log.count("plugin 'acme' raised in the admin's route for /") == 2
 
 
 def test_an_auth_type_that_goes_wrong_is_named(provider: FakeProvider, tmp_path: Path) -> None:
