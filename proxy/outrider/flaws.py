@@ -6,16 +6,13 @@ whoever comes next, or be sent. Nothing else of the request path pays for it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from .body import Body
 from .exchange import Attempt, Exchange
+from .headers import CLEAN, TOKEN
 from .response import Response
 
-_TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-#: Bytes that may stand in a field: no control characters but the tab (RFC 9110 section 5.5).
-_CLEAN = bytes(byte for byte in range(256) if byte == 0x09 or (byte >= 0x20 and byte != 0x7F))
 #: Made for each hop, of what is really sent: a second one would be the beginning of another request.
 _FRAMING = frozenset((b"content-length", b"host", b"transfer-encoding"))
 _REMEMBERED = 1024
@@ -33,7 +30,7 @@ class _Fields:
         """Say what is wrong with them. Values can be secrets, so only names are told."""
         try:
             text = b"".join([name + value for name, value in fields])
-            if not text.translate(None, _CLEAN) and self._well.issuperset([name for name, _ in fields]):
+            if not text.translate(None, CLEAN) and self._well.issuperset([name for name, _ in fields]):
                 return ""
         except (TypeError, ValueError):
             pass  # it is said below
@@ -50,9 +47,9 @@ class _Fields:
         name, value = pair
         if not isinstance(name, bytes) or not isinstance(value, bytes):
             return f"{_kind(name)} and {_kind(value)} as a field; they are bytes"
-        if _TOKEN.fullmatch(name) is None:
+        if TOKEN.fullmatch(name) is None:
             return f"{name!r}, which is no name of a field"
-        if value.translate(None, _CLEAN):
+        if value.translate(None, CLEAN):
             return f"a control character in {name.decode()}"
         return f"{name.decode()}, which Outrider makes itself" if name.lower() in self._refused else ""
 

@@ -5,11 +5,16 @@ Which fields end at Outrider is decided per target, once for each name: `Filter`
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
 Field: TypeAlias = tuple[bytes, bytes]
 
+#: What a name is, and a method (RFC 9110 section 5.6.2).
+TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+#: Bytes that may stand in a field: no control characters but the tab (RFC 9110 section 5.5).
+CLEAN = bytes(byte for byte in range(256) if byte == 0x09 or (byte >= 0x20 and byte != 0x7F))
 #: RFC 9110 section 7.6.1, and what a recipient re-makes for each hop.
 HOP_BY_HOP = frozenset(
     (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from typing import Any
@@ -13,7 +12,7 @@ from .config import BaseUrl, Call
 from .config.call import METHODS
 from .errors import StartError
 from .facts import Plan, Sign, StatusPage, Urls
-from .headers import field
+from .headers import TOKEN, field
 from .integration import DEFAULT_TIMEOUT
 from .operation import Operation
 from .provider import Provider
@@ -31,7 +30,6 @@ _TEXTS = (
     "sdk_setup",
     "sdk_note",
 )
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _SIGNS = ("limit_signs", "quota_signs", "retry_signs", "refusal_signs", "failure_signs")
 _CALLS = ("judged_calls", "safe_calls", "idempotency_calls", "token_paths")
 
@@ -63,7 +61,7 @@ def _names(provider: type[Provider]) -> Iterator[str]:
         for name in _sequence(provider, attribute):
             if not isinstance(name, str) or not name:
                 yield f"'{attribute}': {name!r} is no name"
-            if attribute.endswith("headers") and not _TOKEN.fullmatch(name):
+            if attribute.endswith("headers") and not TOKEN.fullmatch(name.encode()):
                 yield f"'{attribute}': {name!r} is no name of a header field"
 
 

@@ -10,6 +10,8 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 
+from outrider.headers import TOKEN
+
 from .parsed import Parsed
 from .problems import did_you_mean
 
@@ -31,7 +33,6 @@ _SIZE = re.compile(rf"({_NUMBER})({'|'.join(_BYTES)})")
 _RATE = re.compile(rf"({_NUMBER})/([smhd])")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _CLIENT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _FIELD_VALUE = re.compile(r"[\t\x20-\x7e\xa0-\xff]*")
 _ON_KEY = re.compile(r"[45][0-9][0-9]|[45]xx|unreachable|timeout|limited")
 
@@ -123,7 +124,7 @@ def _on_key(value: str) -> str:
 
 
 def _header_name(value: str) -> str:
-    if not _TOKEN.fullmatch(value):
+    if not TOKEN.fullmatch(value.encode()):
         raise ValueError("must be the name of a header, e.g. X-Api-Key")
     return value
 

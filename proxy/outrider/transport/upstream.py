@@ -15,7 +15,7 @@ from aiohttp.http import HttpVersion11
 from aiohttp.streams import EMPTY_PAYLOAD
 
 from outrider.errors import BrokenBody, OutriderError, Rubbish, Unreachable
-from outrider.headers import NO_NAMES, Field, connection_names, serialize
+from outrider.headers import CLEAN, NO_NAMES, TOKEN, Field, connection_names, serialize
 from outrider.links import turn_back
 from outrider.response import Response
 from outrider.tasks import spawn
@@ -36,11 +36,8 @@ if TYPE_CHECKING:
 
     from .protocol import Protocol
 
-#: Bytes that may stand in a field: no control characters but the tab (RFC 9110 section 5.5).
-_CLEAN = bytes(byte for byte in range(256) if byte == 0x09 or (byte >= 0x20 and byte != 0x7F))
 #: What ends a request target.
 _UNCLEAN = re.compile(r"[\x00-\x20\x7f]")
-_TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _DIGITS = re.compile(r"[0-9]+")
 _EMPTY_STATUS = frozenset((204, 304))
 #: Fields whose values decide what becomes of them, or of the body.
@@ -139,7 +136,7 @@ class Upstream:
     @staticmethod
     def _check_line(attempt: Attempt) -> None:
         """Check what a layer made of the request line: the gate saw only the app's own."""
-        if _UNCLEAN.search(attempt.target) is not None or _TOKEN.fullmatch(attempt.method.encode()) is None:
+        if _UNCLEAN.search(attempt.target) is not None or TOKEN.fullmatch(attempt.method.encode()) is None:
             raise ValueError(
                 "a layer gave the attempt a method or target that cannot stand in a request line"
             )
@@ -177,7 +174,7 @@ class Upstream:
         shape = self._shapes.find(raw)
         if shape is None or not 200 <= message.code <= 599 or message.version is not HttpVersion11:
             return self._examine(message, attempt, content)
-        if b"".join([value for _, value in raw]).translate(None, _CLEAN):
+        if b"".join([value for _, value in raw]).translate(None, CLEAN):
             raise Rubbish("the provider's header has a control character")
         if shape.connection >= 0 and raw[shape.connection][1] not in PLAIN_CONNECTION:
             return self._examine(message, attempt, content)
@@ -230,11 +227,11 @@ class Upstream:
 
     @staticmethod
     def _check_fields(raw: Iterable[Field]) -> None:
-        if b"".join([name + value for name, value in raw]).translate(None, _CLEAN):
+        if b"".join([name + value for name, value in raw]).translate(None, CLEAN):
             raise Rubbish("the provider's header has a control character")
         # llhttp lets a space stand between the colon and the names that it knows itself: a length that
         # we do not count, and the app's own parser may.
-        if any(_TOKEN.fullmatch(name) is None for name, _ in raw):
+        if any(TOKEN.fullmatch(name) is None for name, _ in raw):
             raise Rubbish("the provider's header has a field whose name is none")
 
 
