@@ -37,24 +37,9 @@ value = "env:TEST_TOKEN"
 
 
 @pytest.fixture(scope="module")
-def module_provider() -> Iterator[FakeProvider]:
-    with FakeProvider() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
 def sidecar(module_provider: FakeProvider) -> Iterator[Sidecar]:
     """Outrider in front of the module's provider: `stripe` (bearer), `based` (under /base), `queried`."""
     with Sidecar(CONFIG.format(url=module_provider.url), env={"TEST_TOKEN": TOKEN}) as started:
         yield started
     assert started.stop() == 0, started.stderr
     assert TOKEN not in started.stderr
-
-
-@pytest.fixture
-def provider(module_provider: FakeProvider) -> Iterator[FakeProvider]:
-    """The module's provider, with nothing recorded and nothing queued; what is malformed fails the test."""
-    module_provider.clear()
-    module_provider.handler = None
-    yield module_provider
-    assert module_provider.problems == []

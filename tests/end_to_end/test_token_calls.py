@@ -51,18 +51,6 @@ FORM = "application/x-www-form-urlencoded"
 
 
 @pytest.fixture(scope="module")
-def module_provider() -> Iterator[FakeProvider]:
-    with FakeProvider() as started:
-        yield started
-
-
-@pytest.fixture
-def provider(module_provider: FakeProvider) -> FakeProvider:
-    module_provider.clear()
-    return module_provider
-
-
-@pytest.fixture(scope="module")
 def sidecar(module_provider: FakeProvider) -> Iterator[Sidecar]:
     with Sidecar(INTEGRATIONS.format(url=module_provider.url), env=ENV) as started:
         yield started

@@ -4,14 +4,12 @@ import http.client
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from outrider.testing import FakeProvider, Sidecar
+from outrider.testing import Sidecar
 
 ASYNC = {"Prefer": "respond-async"}
 
@@ -70,17 +68,3 @@ class Caller:
     @property
     def state_dir(self) -> Path:
         return self.sidecar.config_path.parent / ".outrider"
-
-
-@pytest.fixture(scope="module")
-def module_provider() -> Iterator[FakeProvider]:
-    with FakeProvider() as started:
-        yield started
-
-
-@pytest.fixture
-def provider(module_provider: FakeProvider) -> Iterator[FakeProvider]:
-    module_provider.clear()
-    module_provider.handler = None
-    yield module_provider
-    assert module_provider.problems == []
