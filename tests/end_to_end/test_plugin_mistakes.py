@@ -187,7 +187,7 @@ def outrider_admin_routes(): return [web.get("/raises", raises), web.get("/late"
             except http.client.IncompleteRead as broken:
                 answers.append((response.status, broken.partial))
             connection.close()
-        log = sidecar.stderr
+    log = sidecar.stderr  # whole, now that it has ended
 
     assert answers[0][0] == 502
     assert json.loads(answers[0][1])["detail"] == "plugin 'acme' failed; the log of outrider says how"
